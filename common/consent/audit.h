@@ -1,0 +1,26 @@
+// The audit: every effective change, in the stream cb:{P:NN}:audit of the recipient's partition. Fields: recipient,
+// category, old and new (scores: +ms out, -ms in, old empty when there was none), source, reference.
+#ifndef CIOBRIDGE_CONSENT_AUDIT_H
+#define CIOBRIDGE_CONSENT_AUDIT_H
+
+#include "base/arena.h"
+#include "base/result.h"
+#include "io/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define AUDIT_HISTORY_MAXIMUM 1000      // entries shown of one recipient
+#define AUDIT_SCAN_MAXIMUM 2000000      // entries looked at for one recipient
+
+struct audit_entry {
+	struct slice recipient, category, source, reference;
+	int64_t old_score, new_score; // old_score 0: no choice before
+	int64_t recorded_at_ms;
+};
+
+// What is kept of one recipient, newest first. *complete is false when a limit above was met.
+enum result audit_history(struct store *store, struct arena *arena, struct slice project, struct slice recipient,
+                          struct audit_entry **entries, size_t *count, bool *complete);
+
+#endif

@@ -1,0 +1,73 @@
+// A category: something a recipient can be opted out of. Stored as JSON in the hash cb:{P}:categories under its key.
+#ifndef CIOBRIDGE_CONSENT_CATEGORY_H
+#define CIOBRIDGE_CONSENT_CATEGORY_H
+
+#include "base/arena.h"
+#include "base/result.h"
+#include "codec/json.h"
+#include "io/store.h"
+
+#include <stdbool.h>
+
+#define CATEGORY_KEY_MAXIMUM 64
+#define CATEGORY_NAME_MAXIMUM 128
+#define CATEGORY_DESCRIPTION_MAXIMUM 4096
+#define CATEGORIES_MAXIMUM 10000      // a project
+#define UNKNOWN_TOPICS_MAXIMUM 10000  // a project
+
+enum category_type {
+	CATEGORY_MARKETING,
+	CATEGORY_TRANSACTIONAL,
+	CATEGORY_GLOBAL,    // "$all": all marketing
+	CATEGORY_COMPLAINT, // "$complaint": out by a spam complaint, in only by the recipient himself
+	CATEGORY_NOTE,      // "$bounced", "$dropped": kept in the audit, never a choice
+};
+
+struct category {
+	struct slice key, name, description, public_description;
+	enum category_type type;
+	bool subscribed_by_default;
+	struct slice topic; // Customer.io's identifier such as "topic_4"; data NULL: none
+	bool archived;
+	struct slice stored; // the JSON as read; data NULL for one that is not stored
+};
+
+struct category_list {
+	struct category *items; // sorted by key
+	size_t count;
+};
+
+extern const struct category category_all, category_complaint, category_bounced, category_dropped;
+
+// [A-Za-z0-9_-]{1,64}
+bool category_key_is_valid(struct slice key);
+
+// topic_[0-9]{1,9}; *canonical is that form also for a bare number ("7" -> "topic_7"), in the arena.
+bool topic_is_valid(struct arena *arena, struct slice topic, struct slice *canonical);
+
+// All categories of the project, archived ones too. Entries that cannot be read are skipped and logged.
+enum result category_list_load(struct store *store, struct arena *arena, struct slice project,
+                               struct category_list *list);
+
+// One category by its key; the reserved keys "$all" and "$complaint" are found too. RESULT_NOT_FOUND.
+enum result category_load(struct store *store, struct arena *arena, struct slice project, struct slice key,
+                          const struct category **category);
+const struct category *category_find(const struct category_list *list, struct slice key);
+const struct category *category_find_by_topic(const struct category_list *list, struct slice topic);
+
+// The category that holds choices for a topic: the one with that topic, or the future one ("customerio_topic_7"),
+// which is registered in cb:{P}:unknown_topics. RESULT_LIMITED when the project has UNKNOWN_TOPICS_MAXIMUM of those.
+enum result category_for_topic(struct store *store, struct arena *arena, struct slice project,
+                               const struct category_list *list, struct slice topic,
+                               const struct category **category);
+
+// Stores a category while `category->stored` is still what is there. RESULT_CONFLICT.
+enum result category_save(struct store *store, struct arena *arena, struct slice project,
+                          const struct category *category);
+
+// Writes {"key","name",…,"archived"} and, unless negative, "opted_out_count".
+void category_write(const struct category *category, int64_t opted_out_count, struct json_writer *out);
+
+const char *category_type_name(enum category_type type); // "marketing" or "transactional"
+
+#endif

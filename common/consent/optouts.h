@@ -1,0 +1,62 @@
+// Reading the opt-out list: may I send, who is out, how many.
+#ifndef CIOBRIDGE_CONSENT_OPTOUTS_H
+#define CIOBRIDGE_CONSENT_OPTOUTS_H
+
+#include "base/arena.h"
+#include "base/result.h"
+#include "consent/category.h"
+#include "io/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OPTOUTS_PAGE_MAXIMUM 1000
+#define OPTOUTS_SEARCH_ROWS 100000 // rows that one search request looks at
+
+enum check_reason {
+	CHECK_SUBSCRIBED,
+	CHECK_TRANSACTIONAL,
+	CHECK_COMPLAINT,
+	CHECK_OPTED_OUT_ALL,
+	CHECK_OPTED_OUT_CATEGORY,
+	CHECK_NOT_OPTED_IN,
+};
+const char *check_reason_name(enum check_reason reason);
+
+struct check {
+	bool allowed;
+	enum check_reason reason;
+	int64_t since_ms; // of the choice that decides; 0: none
+};
+
+// May a message of `category` be sent to these recipients (from recipient_read)? checks[i] answers recipients[i].
+enum result optouts_check(struct store *store, struct arena *arena, struct slice project,
+                          const struct category *category, const struct slice *recipients, size_t count,
+                          struct check *checks);
+
+struct opt_out {
+	struct slice recipient;
+	int64_t made_at_ms;
+};
+
+struct opt_out_page {
+	struct opt_out *rows; // newest first; of one time, in reverse bytes order
+	size_t count;
+	int64_t total;      // recipients now out of the category, found or not
+	struct slice cursor; // opaque, for the next page; data NULL: this was the last
+};
+
+// A page of the recipients now out of `category`. `search`: empty, or part of the recipient (a full one is looked up).
+// `cursor`: empty, or of the page before (RESULT_INVALID when it is not one).
+enum result optouts_list(struct store *store, struct arena *arena, struct slice project, struct slice category_key,
+                         struct slice search, struct slice cursor, size_t limit, struct opt_out_page *page);
+
+// How many recipients are out of each category. counts[i] belongs to keys[i].
+enum result optouts_count(struct store *store, struct arena *arena, struct slice project, const struct slice *keys,
+                          size_t count, int64_t *counts);
+
+// One recipient's choice for each category: scores[i] > 0 out since, < 0 in since, 0 no choice.
+enum result optouts_choices_of(struct store *store, struct arena *arena, struct slice project, struct slice recipient,
+                               const struct slice *keys, size_t count, int64_t *scores);
+
+#endif

@@ -1,0 +1,30 @@
+// cio_subscription_preferences: {"topics":{"topic_7":false,…},"channels":{…}}, as an object or as text that holds one.
+// No I/O.
+#ifndef CIOBRIDGE_CUSTOMERIO_SUBSCRIPTION_PREFERENCES_H
+#define CIOBRIDGE_CUSTOMERIO_SUBSCRIPTION_PREFERENCES_H
+
+#include "base/arena.h"
+#include "base/result.h"
+#include "codec/json.h"
+
+enum topic_state { TOPIC_OUT, TOPIC_IN, TOPIC_UNCLEAR };
+
+struct topic_preference {
+	struct slice topic;     // as written
+	enum topic_state state; // false, true, anything else
+};
+
+struct topic_preferences {
+	struct topic_preference *items;
+	size_t count;
+};
+
+// RESULT_MALFORMED when it is neither, or "topics" is no object. Missing topics give none. RESULT_NO_MEMORY.
+enum result subscription_preferences_read(struct arena *arena, const struct json *value,
+                                          struct topic_preferences *preferences);
+
+// The same from text that is JSON (a CSV cell, an attribute); blank text gives none.
+enum result subscription_preferences_read_text(struct arena *arena, struct slice text,
+                                               struct topic_preferences *preferences);
+
+#endif
