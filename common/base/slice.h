@@ -44,4 +44,7 @@ bool slice_to_integer(struct slice slice, int64_t minimum, int64_t maximum, int6
 // Well-formed UTF-8 (RFC 3629: no surrogates, nothing overlong, at most U+10FFFF).
 bool slice_is_utf8(struct slice slice);
 
+// The bytes of the well-formed UTF-8 character at the start: 1 to 4, or 0 when there is none.
+size_t slice_utf8_length(struct slice slice);
+
 #endif

@@ -47,7 +47,7 @@ struct slice json_text(const struct json *value);
 
 // Any JSON number that is a whole number within [minimum, maximum] ("7", "7.0", "7e0"). False otherwise; *number is
 // then untouched.
-bool json_integer(const struct json *value, int64_t minimum, int64_t maximum, int64_t *number);
+bool json_to_integer(const struct json *value, int64_t minimum, int64_t maximum, int64_t *number);
 
 // Writing. Commas and quotes are placed by the writer; failures stick in the buffer (base/buffer.h), so only the end
 // needs a look at buffer_failed. At most 32 levels.
