@@ -35,6 +35,8 @@ struct category {
 struct category_list {
 	struct category *items; // sorted by key
 	size_t count;
+	const struct category **by_topic; // those with a topic, sorted by it
+	size_t topic_count;
 };
 
 extern const struct category category_all, category_complaint, category_bounced, category_dropped;
@@ -55,11 +57,12 @@ enum result category_load(struct store *store, struct arena *arena, struct slice
 const struct category *category_find(const struct category_list *list, struct slice key);
 const struct category *category_find_by_topic(const struct category_list *list, struct slice topic);
 
-// The category that holds choices for a topic: the one with that topic, or the future one ("customerio_topic_7"),
-// which is registered in cb:{P}:unknown_topics. RESULT_LIMITED when the project has UNKNOWN_TOPICS_MAXIMUM of those.
-enum result category_for_topic(struct store *store, struct arena *arena, struct slice project,
-                               const struct category_list *list, struct slice topic,
-                               const struct category **category);
+// The categories that hold choices for topics (canonical ones): the one with that topic, or the future one
+// ("customerio_topic_7"), which is registered in cb:{P}:unknown_topics. found[i] belongs to topics[i]; it is NULL where
+// the project already has UNKNOWN_TOPICS_MAXIMUM unknown ones.
+enum result categories_for_topics(struct store *store, struct arena *arena, struct slice project,
+                                  const struct category_list *list, const struct slice *topics, size_t count,
+                                  const struct category **found);
 
 // Stores a category while `category->stored` is still what is there. RESULT_CONFLICT.
 enum result category_save(struct store *store, struct arena *arena, struct slice project,

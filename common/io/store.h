@@ -70,11 +70,8 @@ enum result store_time_ms(struct store *store, struct arena *arena, int64_t *ms)
 // Answers. All of them accept NULL and any type, and give the neutral value where the type does not fit.
 bool reply_is_null(const struct reply *reply);
 struct slice reply_text(const struct reply *reply); // bulk or status; data NULL for nil
-int64_t reply_integer(const struct reply *reply);   // integer, or a bulk string that holds one; otherwise 0
+int64_t reply_integer(const struct reply *reply);   // integer, or text that holds one (a score of ours); else 0
 size_t reply_count(const struct reply *reply);      // elements of an array
 const struct reply *reply_at(const struct reply *reply, size_t index);
-
-// A sorted set's score, which Redis writes as text. False for nil.
-bool reply_score(const struct reply *reply, double *score);
 
 #endif

@@ -1,0 +1,404 @@
+#include "io/store.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "codec/crypt.h"
+#include "codec/encode.h"
+
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#if __has_include(<hiredis/hiredis_ssl.h>)
+#include <hiredis/hiredis_ssl.h>
+#define STORE_HAS_TLS 1
+#else
+#define STORE_HAS_TLS 0
+#endif
+
+#define CONNECT_TIMEOUT_MS 500
+#define ANSWER_TIMEOUT_MS 2000
+#define WAIT_TIMEOUT_MS "1000"
+#define RECONNECT_PAUSE_US 100000
+#define SCRIPTS_MAXIMUM 32
+#define URL_MAXIMUM 2048
+
+struct store {
+	struct arena *settings; // holds what the url says
+	const char *host;       // of a socket, its path
+	int port;               // 0: a unix socket
+	struct slice user, password, database;
+	bool tls;
+	int64_t wait_replicas;
+
+	redisContext *context; // NULL: not connected
+	size_t pending;        // sent on this connection, not yet received
+	size_t lost;           // never to be answered; they come before the pending ones
+	int64_t next_attempt_us;
+
+	// Scripts that this connection has sent whole, so that Redis knows them by their SHA-1.
+	struct {
+		const struct store_script *script;
+		char sha1[41];
+	} scripts[SCRIPTS_MAXIMUM];
+	size_t script_count;
+};
+
+static enum result store_parse_authority(struct store *store, struct slice authority)
+{
+	struct slice password = authority;
+	for (size_t i = authority.length; i-- > 0;) {
+		if (authority.data[i] != '@')
+			continue;
+		password.length = i;
+		authority = slice_from(authority, i + 1);
+		struct slice user = slice_split(&password, ':');
+		TRY(decode_percent(store->settings, user, false, &store->user));
+		TRY(decode_percent(store->settings, password, false, &store->password));
+		break;
+	}
+	struct slice host = authority;
+	if (slice_starts_with(authority, SLICE("["))) {
+		authority = slice_from(authority, 1);
+		host = slice_split(&authority, ']');
+		authority = slice_from(authority, slice_starts_with(authority, SLICE(":")) ? 1 : 0);
+	} else {
+		host = slice_split(&authority, ':');
+	}
+	int64_t port = 6379;
+	if (!slice_is_empty(authority) && !slice_to_integer(authority, 1, 65535, &port))
+		return RESULT_INVALID;
+	store->port = (int)port;
+	store->host = arena_copy(store->settings, slice_is_empty(host) ? SLICE("127.0.0.1") : host).data;
+	return store->host != NULL ? RESULT_OK : RESULT_NO_MEMORY;
+}
+
+static enum result store_parse_url(struct store *store, struct slice url)
+{
+	int64_t database = 0;
+	if (slice_starts_with(url, SLICE("unix://"))) {
+		struct slice rest = slice_from(url, 7);
+		struct slice path = slice_split(&rest, '?');
+		if (slice_starts_with(rest, SLICE("db=")))
+			store->database = slice_from(rest, 3);
+		store->host = arena_copy(store->settings, path).data;
+		if (!slice_starts_with(path, SLICE("/")))
+			return RESULT_INVALID;
+	} else {
+		store->tls = slice_starts_with(url, SLICE("rediss://"));
+		if (!store->tls && !slice_starts_with(url, SLICE("redis://")))
+			return RESULT_INVALID;
+		struct slice rest = slice_from(url, store->tls ? 9 : 8);
+		TRY(store_parse_authority(store, slice_split(&rest, '/')));
+		store->database = rest;
+	}
+	if (!slice_is_empty(store->database) && !slice_to_integer(store->database, 0, 65535, &database))
+		return RESULT_INVALID;
+	return RESULT_OK;
+}
+
+enum result store_new(struct slice url, int64_t wait_replicas, struct store **made, const char **reason)
+{
+	*reason = "there is no memory for it";
+	struct store *store = calloc(1, sizeof(*store));
+	if (store == NULL)
+		return RESULT_NO_MEMORY;
+	store->settings = arena_new(4 * URL_MAXIMUM);
+	store->wait_replicas = wait_replicas;
+	struct slice kept = {NULL, 0};
+	if (store->settings != NULL && url.length <= URL_MAXIMUM)
+		kept = arena_copy(store->settings, url);
+	enum result result = kept.data != NULL ? store_parse_url(store, kept) : RESULT_INVALID;
+	if (result == RESULT_OK && store->tls && !STORE_HAS_TLS) {
+		*reason = "this build's hiredis has no TLS: use redis:// through a tunnel, or hiredis 1.0 or later";
+		store_free(store);
+		return RESULT_INVALID;
+	}
+	if (result != RESULT_OK) {
+		*reason = "it is none of redis://[user[:password]@]host[:port][/database], rediss://… and unix:///path";
+		store_free(store);
+		return RESULT_INVALID;
+	}
+	*made = store;
+	return RESULT_OK;
+}
+
+// Everything that was on its way is answered as lost from here on.
+static void store_drop(struct store *store)
+{
+	if (store->context != NULL)
+		redisFree(store->context);
+	store->context = NULL;
+	store->lost += store->pending;
+	store->pending = 0;
+	store->script_count = 0;
+}
+
+void store_free(struct store *store)
+{
+	if (store == NULL)
+		return;
+	store_drop(store);
+	if (!slice_is_empty(store->password))
+		crypt_wipe((char *)store->password.data, store->password.length);
+	arena_free(store->settings);
+	free(store);
+}
+
+static bool store_start_tls(struct store *store)
+{
+#if STORE_HAS_TLS
+	static redisSSLContext *tls; // once for the process: loading the certificates takes long
+	redisSSLContextError error = REDIS_SSL_CTX_NONE;
+	if (tls == NULL) {
+		redisInitOpenSSL();
+		tls = redisCreateSSLContext(NULL, "/etc/ssl/certs", NULL, NULL, store->host, &error);
+	}
+	return tls != NULL && redisInitiateSSLWithContext(store->context, tls) == REDIS_OK;
+#else
+	(void)store;
+	return false;
+#endif
+}
+
+static bool store_greet(struct store *store, const struct slice *arguments, size_t count)
+{
+	const char *data[3];
+	size_t lengths[3];
+	for (size_t i = 0; i < count; i++) {
+		data[i] = arguments[i].data;
+		lengths[i] = arguments[i].length;
+	}
+	redisReply *reply = redisCommandArgv(store->context, (int)count, data, lengths);
+	bool good = reply != NULL && reply->type != REDIS_REPLY_ERROR;
+	freeReplyObject(reply);
+	return good;
+}
+
+// AUTH and SELECT belong to the connection, so they are repeated for each new one.
+static bool store_introduce(struct store *store)
+{
+	if (store->tls && !store_start_tls(store))
+		return false;
+	if (!slice_is_empty(store->password)) {
+		const struct slice arguments[] = {SLICE("AUTH"), store->user, store->password};
+		const struct slice old_form[] = {SLICE("AUTH"), store->password};
+		bool named = !slice_is_empty(store->user);
+		if (!store_greet(store, named ? arguments : old_form, named ? 3 : 2))
+			return false;
+	}
+	const struct slice select[] = {SLICE("SELECT"), store->database};
+	return slice_is_empty(store->database) || store_greet(store, select, 2);
+}
+
+static void store_connect(struct store *store)
+{
+	int64_t now = clock_monotonic_us();
+	if (now < store->next_attempt_us)
+		return;
+	struct timeval connect = {CONNECT_TIMEOUT_MS / 1000, CONNECT_TIMEOUT_MS % 1000 * 1000};
+	struct timeval answer = {ANSWER_TIMEOUT_MS / 1000, ANSWER_TIMEOUT_MS % 1000 * 1000};
+	store->context = store->port == 0 ? redisConnectUnixWithTimeout(store->host, connect)
+	                                  : redisConnectWithTimeout(store->host, store->port, connect);
+	if (store->context != NULL && store->context->err == 0 && redisSetTimeout(store->context, answer) == REDIS_OK &&
+	    store_introduce(store))
+		return;
+	LOG(LOG_WARNING, "store not reachable",
+	    {"reason", slice_of(store->context != NULL ? store->context->errstr : "no memory")});
+	store_drop(store);
+	store->next_attempt_us = clock_monotonic_us() + RECONNECT_PAUSE_US;
+}
+
+// A connection that Redis has closed, or on which something comes unasked, is found out before it is used.
+static bool store_is_stale(const struct store *store)
+{
+	char byte;
+	if (store->pending > 0 || store->tls)
+		return false;
+	return recv(store->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+	       (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+static bool store_is_ready(struct store *store)
+{
+	if (store->context != NULL && store_is_stale(store))
+		store_drop(store);
+	if (store->context == NULL)
+		store_connect(store);
+	return store->context != NULL;
+}
+
+static bool store_append(struct store *store, const struct slice *arguments, size_t count)
+{
+	const char **data = malloc(count * sizeof(*data));
+	size_t *lengths = malloc(count * sizeof(*lengths));
+	bool good = data != NULL && lengths != NULL;
+	for (size_t i = 0; good && i < count; i++) {
+		data[i] = arguments[i].length > 0 ? arguments[i].data : "";
+		lengths[i] = arguments[i].length;
+	}
+	good = good && redisAppendCommandArgv(store->context, (int)count, data, lengths) == REDIS_OK;
+	free(data);
+	free(lengths);
+	return good;
+}
+
+void store_send(struct store *store, const struct slice *arguments, size_t count)
+{
+	if (!store_is_ready(store)) {
+		store->lost++;
+		return;
+	}
+	store->pending++;
+	if (!store_append(store, arguments, count))
+		store_drop(store);
+}
+
+// The script's SHA-1, or NULL when this connection has not sent it whole yet (it then counts as sent).
+static const char *store_script_name(struct store *store, const struct store_script *script)
+{
+	for (size_t i = 0; i < store->script_count; i++) {
+		if (store->scripts[i].script == script)
+			return store->scripts[i].sha1;
+	}
+	if (store->script_count < SCRIPTS_MAXIMUM &&
+	    crypt_sha1_hex(script->source(), store->scripts[store->script_count].sha1) == RESULT_OK)
+		store->scripts[store->script_count++].script = script;
+	return NULL;
+}
+
+void store_send_script(struct store *store, const struct store_script *script, size_t key_count,
+                       const struct slice *arguments, size_t count)
+{
+	struct slice *all = malloc((count + 3) * sizeof(*all));
+	char keys[24];
+	if (all == NULL || !store_is_ready(store)) {
+		free(all);
+		store->lost++;
+		return;
+	}
+	const char *sha1 = store_script_name(store, script);
+	int length = snprintf(keys, sizeof(keys), "%zu", key_count);
+	all[0] = sha1 != NULL ? SLICE("EVALSHA") : SLICE("EVAL");
+	all[1] = sha1 != NULL ? slice_of(sha1) : script->source();
+	all[2] = (struct slice){keys, (size_t)length};
+	memcpy(all + 3, arguments, count * sizeof(*all));
+	store->pending++;
+	if (!store_append(store, all, count + 3))
+		store_drop(store);
+	free(all);
+}
+
+static enum result store_refused(struct store *store, const redisReply *reply)
+{
+	struct slice words = {reply->str, reply->len};
+	struct slice code = slice_split(&words, ' ');
+	LOG(LOG_WARNING, "store refused", {"error", code});
+	// Somebody emptied Redis' script cache: a new connection sends them whole again. A loading or read-only
+	// server may have been replaced by now.
+	if (slice_equal(code, SLICE("NOSCRIPT")) || slice_equal(code, SLICE("READONLY")) ||
+	    slice_equal(code, SLICE("LOADING")))
+		store_drop(store);
+	return RESULT_UNAVAILABLE;
+}
+
+enum result store_receive(struct store *store, struct arena *arena, const struct reply **received)
+{
+	if (store->lost > 0) {
+		store->lost--;
+		return RESULT_UNAVAILABLE;
+	}
+	void *reply = NULL;
+	if (store->pending == 0 || redisGetReply(store->context, &reply) != REDIS_OK || reply == NULL) {
+		if (store->pending > 0) {
+			LOG(LOG_WARNING, "store lost", {"reason", slice_of(store->context->errstr)});
+			store_drop(store);
+			store->lost--;
+		}
+		return RESULT_UNAVAILABLE;
+	}
+	store->pending--;
+	if (!arena_defer(arena, freeReplyObject, reply))
+		return RESULT_NO_MEMORY;
+	if (((redisReply *)reply)->type == REDIS_REPLY_ERROR)
+		return store_refused(store, reply);
+	*received = reply;
+	return RESULT_OK;
+}
+
+enum result store_call(struct store *store, struct arena *arena, const struct reply **reply,
+                       const struct slice *arguments, size_t count)
+{
+	store_send(store, arguments, count);
+	return store_receive(store, arena, reply);
+}
+
+enum result store_confirm(struct store *store, struct arena *arena)
+{
+	if (store->wait_replicas == 0)
+		return RESULT_OK;
+	const struct reply *reply;
+	struct slice replicas = arena_format(arena, "%lld", (long long)store->wait_replicas);
+	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("WAIT"), replicas, SLICE(WAIT_TIMEOUT_MS))));
+	return reply_integer(reply) >= store->wait_replicas ? RESULT_OK : RESULT_UNAVAILABLE;
+}
+
+void store_settle(struct store *store)
+{
+	while (store->pending > 0) {
+		void *reply = NULL;
+		if (redisGetReply(store->context, &reply) != REDIS_OK)
+			store_drop(store);
+		else
+			store->pending--;
+		freeReplyObject(reply);
+	}
+	store->lost = 0;
+}
+
+enum result store_time_ms(struct store *store, struct arena *arena, int64_t *ms)
+{
+	const struct reply *reply;
+	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("TIME"))));
+	*ms = reply_integer(reply_at(reply, 0)) * 1000 + reply_integer(reply_at(reply, 1)) / 1000;
+	return RESULT_OK;
+}
+
+static const redisReply *reply_raw(const struct reply *reply)
+{
+	return (const redisReply *)(const void *)reply;
+}
+
+bool reply_is_null(const struct reply *reply)
+{
+	return reply == NULL || reply_raw(reply)->type == REDIS_REPLY_NIL;
+}
+
+struct slice reply_text(const struct reply *reply)
+{
+	const redisReply *raw = reply_raw(reply);
+	if (raw == NULL || (raw->type != REDIS_REPLY_STRING && raw->type != REDIS_REPLY_STATUS))
+		return (struct slice){NULL, 0};
+	return (struct slice){raw->str, raw->len};
+}
+
+int64_t reply_integer(const struct reply *reply)
+{
+	int64_t value = 0;
+	if (reply != NULL && reply_raw(reply)->type == REDIS_REPLY_INTEGER)
+		return reply_raw(reply)->integer;
+	return slice_to_integer(reply_text(reply), INT64_MIN, INT64_MAX, &value) ? value : 0;
+}
+
+size_t reply_count(const struct reply *reply)
+{
+	return reply != NULL && reply_raw(reply)->type == REDIS_REPLY_ARRAY ? reply_raw(reply)->elements : 0;
+}
+
+const struct reply *reply_at(const struct reply *reply, size_t index)
+{
+	return index < reply_count(reply) ? (const struct reply *)(const void *)reply_raw(reply)->element[index] : NULL;
+}
