@@ -1,15 +1,22 @@
 # ciobridge: see README.md, or `make help`.
 #
 # One rule for each kind of file; nothing is listed by hand. A function is functions/<name>.c or the folder
-# functions/<name>/; a unit test is tests/unit/<layer>/test_<module>.c; a handler test tests/functions/test_<name>.c.
+# functions/<name>/; a unit test is tests/unit/<layer>/test_<module>.c; a handler test tests/functions/test_<name>.c;
+# a fuzzer tests/fuzz/fuzz_<module>.c with seeds in tests/fuzz/corpus/<module>/.
 
 BUILD ?= build
 CC = gcc
 VAR ?= var
 PORT ?= 8080
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
 export VAR PORT
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+# Names that exist in Debian 12 and 13.
+BUILD_PACKAGES = gcc libc6-dev make libfcgi-dev libhiredis-dev libjansson-dev libssl-dev nginx redis-server curl
+TEST_PACKAGES = libcriterion-dev python3 python3-pytest clang libclang-rt-dev valgrind universal-ctags
 
 STANDARD = -std=gnu17 -D_GNU_SOURCE -Icommon
 WARNINGS = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \
@@ -19,35 +26,95 @@ OPTIMISE ?= -O2 -g $(HARDENING)
 CFLAGS = $(STANDARD) $(WARNINGS) $(OPTIMISE) -fPIE $(EXTRA_CFLAGS)
 LDFLAGS = -pie -Wl,-z,relro,-z,now $(EXTRA_LDFLAGS)
 LIBRARIES = -lfcgi -lhiredis -ljansson -lcrypto
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 COMMON = $(filter-out common/edge/main.c,$(wildcard common/*/*.c))
 FUNCTIONS = $(sort $(basename $(notdir $(wildcard functions/*.c))) $(notdir $(patsubst %/,%,$(wildcard functions/*/))))
-UNIT_TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
-FUNCTION_TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/functions/test_*.c))
+TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c tests/functions/test_*.c))
+FUZZERS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 SUPPORT = $(wildcard tests/support/*.c)
+SOURCES = $(wildcard common/*/*.c functions/*.c functions/*/*.c deploy/run/*.c tests/unit/*/*.c tests/functions/*.c \
+                     tests/support/*.c)
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 function_sources = $(wildcard functions/$(1).c functions/$(1)/*.c)
+again = $(MAKE) --no-print-directory
 
-.PHONY: all
-all: deps
-	@$(MAKE) --no-print-directory executables
+.PHONY: all run test lint sanitize valgrind fuzz install deps build-deps clean help executables tests objects fuzzers
 
-.PHONY: executables
+all: build-deps ## build every function and the local start (the default)
+	@$(again) executables
+
+run: all ## start everything here, in the foreground; PORT and VAR choose where
+	@$(BUILD)/run
+
+test: deps ## every test: unit, functions, end to end
+	@$(again) executables tests
+	@tests/run --build $(BUILD) $(TESTS)
+
+lint: deps ## the rules of the house, and every warning of both compilers
+	@$(again) objects
+	@$(again) objects BUILD=$(BUILD)/clang CC=clang
+	@$(again) executables
+	@tests/lint/lint.py --build $(BUILD)
+
+sanitize: deps ## every test under the address and undefined behaviour sanitizers
+	@$(again) sanitized BUILD=$(BUILD)/sanitize OPTIMISE='-O1 -g' EXTRA_CFLAGS='$(SANITIZE)' EXTRA_LDFLAGS='$(SANITIZE)'
+
+.PHONY: sanitized
+sanitized: executables tests
+	@tests/run --build $(BUILD) $(TESTS)
+
+valgrind: deps ## the unit and function tests under valgrind
+	@$(again) tests
+	@tests/run --build $(BUILD) --valgrind $(TESTS)
+
+fuzz: deps ## each fuzzer for FUZZ_SECONDS
+	@$(again) fuzzers BUILD=$(BUILD)/fuzz CC=clang OPTIMISE='-O1 -g' \
+	          EXTRA_CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link' EXTRA_LDFLAGS='$(SANITIZE)'
+	@set -e; for fuzzer in $(patsubst $(BUILD)/%,$(BUILD)/fuzz/%,$(FUZZERS)); do \
+		mkdir -p $$fuzzer.corpus; \
+		$$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$fuzzer- \
+		        $$fuzzer.corpus tests/fuzz/corpus/$${fuzzer##*/fuzz_}; \
+	done
+
+install: all ## copy the executables to PREFIX (under DESTDIR)
+	install -d $(DESTDIR)$(PREFIX)/libexec/ciobridge
+	install -m 755 $(FUNCTIONS:%=$(BUILD)/%) $(BUILD)/run $(DESTDIR)$(PREFIX)/libexec/ciobridge
+
+deps: ## install what building and testing needs and is missing (apt)
+	@deploy/deps $(BUILD_PACKAGES) $(TEST_PACKAGES)
+
+build-deps:
+	@deploy/deps $(BUILD_PACKAGES)
+
+clean: ## remove what was built; the state in VAR stays
+	rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
+
 executables: $(FUNCTIONS:%=$(BUILD)/%) $(BUILD)/run
+tests: $(TESTS)
+objects: $(call object,$(SOURCES))
+fuzzers: $(FUZZERS)
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/common/edge/options.o: CFLAGS += -DCIOBRIDGE_VERSION='"$(VERSION)"'
+$(BUILD)/deploy/run/%.o: CFLAGS += -DFUNCTIONS='"$(FUNCTIONS)"'
+$(call object,$(wildcard deploy/run/*.c)): functions
 
 $(BUILD)/libcommon.a: $(call object,$(COMMON))
 	@rm -f $@
 	ar rcs $@ $^
 
-# The scripts that .incbin takes in are no includes, so -MMD does not see them.
-$(foreach source,$(COMMON),$(if $(wildcard $(dir $(source))*.lua),$(eval $(call object,$(source)): $(wildcard $(dir $(source))*.lua))))
+# What .incbin takes in is no include, so -MMD does not see it.
+embedded = $(wildcard $(dir $(1))*.lua $(dir $(1))*.json)
+$(foreach source,$(SOURCES),$(eval $(call object,$(source)): $(call embedded,$(source))))
+$(BUILD)/deploy/run/nginx.o: deploy/nginx/nginx.conf.in
 
 define function_rules
 $(BUILD)/$(1): $(call object,$(call function_sources,$(1))) $(BUILD)/common/edge/main.o $(BUILD)/libcommon.a
@@ -59,6 +126,9 @@ $(foreach function,$(FUNCTIONS),$(eval $(call function_rules,$(function))))
 
 $(BUILD)/run: $(call object,$(wildcard deploy/run/*.c)) $(BUILD)/libcommon.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBRARIES)
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libcommon.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBRARIES)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(call object,$(SUPPORT)) $(BUILD)/libcommon.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES) -lcriterion
