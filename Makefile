@@ -59,7 +59,8 @@ lint: deps ## the rules of the house, and every warning of both compilers
 	@tests/lint/lint.py --build $(BUILD)
 
 sanitize: deps ## every test under the address and undefined behaviour sanitizers
-	@$(again) sanitized BUILD=$(BUILD)/sanitize OPTIMISE='-O1 -g' EXTRA_CFLAGS='$(SANITIZE)' EXTRA_LDFLAGS='$(SANITIZE)'
+	@$(again) sanitized BUILD=$(BUILD)/sanitize OPTIMISE='-O1 -g' \
+	          EXTRA_CFLAGS='$(SANITIZE)' EXTRA_LDFLAGS='$(SANITIZE)'
 
 .PHONY: sanitized
 sanitized: executables tests
