@@ -7,12 +7,12 @@
 #include "base/result.h"
 #include "base/slice.h"
 #include "consent/category.h"
+#include "consent/recipient.h"
 #include "io/store.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RECIPIENT_MAXIMUM 512         // bytes
 #define CHOICES_A_SCRIPT 1000         // choices in one run of record_choices
 #define CHOICE_FUTURE_MS (5 * 60000)  // how far ahead of Redis a clock may be
 #define CHOICE_WEAKEST_MS 1           // when an import says "in": any real choice is newer
@@ -50,10 +50,6 @@ enum choice_outcome {
 	CHOICE_SKIPPED = '-',   // the import is fenced, or this page was applied before
 };
 
-// Trims, lower-cases (ASCII) what has an '@', and checks: 1 to 512 bytes of UTF-8 without control characters, not
-// in the form of an erased recipient ("#" and 64 hexadecimal digits). NULL and no memory give false too.
-bool recipient_read(struct arena *arena, struct slice text, struct slice *recipient);
-
 // Milliseconds for a time in whole seconds: an `out` counts as the end of its second, an `in` as its beginning, so
 // that of two choices in one second out wins.
 int64_t choice_second_ms(int64_t seconds, enum choice_value value);
@@ -64,5 +60,9 @@ int64_t choice_second_ms(int64_t seconds, enum choice_value value);
 enum result choices_record(struct store *store, struct arena *arena, struct slice project,
                            const struct category_list *live, const struct choice_origin *origin,
                            const struct choice *choices, size_t count, enum choice_outcome *outcomes);
+
+// Remembers, just before the choice is sent back to Customer.io, that its webhook will be an echo. Marks live 8 days.
+enum result choices_mark_echo(struct store *store, struct arena *arena, struct slice project,
+                              const struct choice *choice);
 
 #endif

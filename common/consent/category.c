@@ -1,0 +1,270 @@
+#include "consent/category.h"
+
+#include "base/log.h"
+#include "project/project.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+STORE_SCRIPT(register_topics, "common/consent/register_topics.lua");
+
+#define STORED_CATEGORY_LIMIT (64 << 10)
+#define TOPICS_A_SCRIPT 1000
+#define TOPIC_PREFIX "topic_"
+#define TOPIC_DIGITS 9
+#define FUTURE_PREFIX "customerio_"
+#define TEXT(literal) {literal, sizeof(literal) - 1}
+
+const struct category category_all = {
+	.key = TEXT("$all"), .name = TEXT("All marketing"), .type = CATEGORY_GLOBAL, .subscribed_by_default = true};
+const struct category category_complaint = {
+	.key = TEXT("$complaint"), .name = TEXT("Complaint"), .type = CATEGORY_COMPLAINT, .subscribed_by_default = true};
+const struct category category_bounced = {
+	.key = TEXT("$bounced"), .type = CATEGORY_NOTE, .subscribed_by_default = true};
+const struct category category_dropped = {
+	.key = TEXT("$dropped"), .type = CATEGORY_NOTE, .subscribed_by_default = true};
+
+const char *category_type_name(enum category_type type)
+{
+	return type == CATEGORY_TRANSACTIONAL ? "transactional" : "marketing";
+}
+
+bool category_key_is_valid(struct slice key)
+{
+	if (key.length < 1 || key.length > CATEGORY_KEY_MAXIMUM)
+		return false;
+	for (size_t i = 0; i < key.length; i++) {
+		char c = key.data[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		if (!letter && !(c >= '0' && c <= '9') && c != '_' && c != '-')
+			return false;
+	}
+	return true;
+}
+
+bool topic_is_valid(struct arena *arena, struct slice topic, struct slice *canonical)
+{
+	struct slice digits = topic;
+	if (slice_starts_with(topic, SLICE(TOPIC_PREFIX)))
+		digits = slice_from(topic, sizeof(TOPIC_PREFIX) - 1);
+	if (digits.length < 1 || digits.length > TOPIC_DIGITS)
+		return false;
+	for (size_t i = 0; i < digits.length; i++) {
+		if (digits.data[i] < '0' || digits.data[i] > '9')
+			return false;
+	}
+	*canonical = arena_format(arena, TOPIC_PREFIX "%.*s", (int)digits.length, digits.data);
+	return canonical->data != NULL;
+}
+
+static struct slice category_member(const struct json *json, const char *name)
+{
+	struct slice text = json_text(json_get(json, name));
+	return slice_is_empty(text) ? SLICE("") : text;
+}
+
+static enum result category_parse(struct arena *arena, struct slice key, struct slice stored, struct category *category)
+{
+	const struct json *json;
+	TRY(json_parse(arena, stored, &json, NULL));
+	*category = (struct category){
+		.key = key,
+		.name = category_member(json, "name"),
+		.description = category_member(json, "description"),
+		.public_description = category_member(json, "public_description"),
+		.type = slice_equal(json_text(json_get(json, "type")), SLICE("transactional")) ? CATEGORY_TRANSACTIONAL
+	                                                                                      : CATEGORY_MARKETING,
+		// Whatever cannot be read must not let mail through.
+		.subscribed_by_default = json_is_true(json_get(json, "subscribed_by_default")),
+		.topic = json_text(json_get(json, "topic")),
+		.archived = json_is_true(json_get(json, "archived")),
+		.stored = stored,
+	};
+	return category_key_is_valid(key) ? RESULT_OK : RESULT_MALFORMED;
+}
+
+static int category_compare(const void *a, const void *b)
+{
+	return slice_compare(((const struct category *)a)->key, ((const struct category *)b)->key);
+}
+
+static int category_compare_topic(const void *a, const void *b)
+{
+	const struct category *const *first = a, *const *second = b;
+	return slice_compare((*first)->topic, (*second)->topic);
+}
+
+static enum result category_list_index(struct arena *arena, struct category_list *list)
+{
+	qsort(list->items, list->count, sizeof(*list->items), category_compare);
+	list->by_topic = arena_array(arena, list->count + 1, sizeof(struct category *));
+	if (list->by_topic == NULL)
+		return RESULT_NO_MEMORY;
+	list->topic_count = 0;
+	for (size_t i = 0; i < list->count; i++) {
+		if (!slice_is_empty(list->items[i].topic))
+			list->by_topic[list->topic_count++] = &list->items[i];
+	}
+	qsort(list->by_topic, list->topic_count, sizeof(struct category *), category_compare_topic);
+	return RESULT_OK;
+}
+
+enum result category_list_load(struct store *store, struct arena *arena, struct slice project,
+                               struct category_list *list)
+{
+	const struct reply *reply;
+	struct key_name key = project_key(project, "categories");
+	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("HGETALL"), key_slice(&key))));
+	*list = (struct category_list){.items = arena_array(arena, reply_count(reply) / 2 + 1, sizeof(struct category))};
+	if (list->items == NULL)
+		return RESULT_NO_MEMORY;
+	for (size_t i = 0; i + 1 < reply_count(reply); i += 2) {
+		struct slice name = reply_text(reply_at(reply, i)), stored = reply_text(reply_at(reply, i + 1));
+		enum result result = category_parse(arena, name, stored, &list->items[list->count]);
+		if (result == RESULT_NO_MEMORY)
+			return result;
+		if (result == RESULT_OK)
+			list->count++;
+		else
+			LOG(LOG_ERROR, "category not readable", {"project", project}, {"category", name});
+	}
+	return category_list_index(arena, list);
+}
+
+enum result category_load(struct store *store, struct arena *arena, struct slice project, struct slice key,
+                          const struct category **category)
+{
+	if (slice_equal(key, category_all.key) || slice_equal(key, category_complaint.key)) {
+		*category = slice_equal(key, category_all.key) ? &category_all : &category_complaint;
+		return RESULT_OK;
+	}
+	if (!category_key_is_valid(key))
+		return RESULT_NOT_FOUND;
+	const struct reply *reply;
+	struct key_name hash = project_key(project, "categories");
+	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("HGET"), key_slice(&hash), key)));
+	if (reply_is_null(reply))
+		return RESULT_NOT_FOUND;
+	struct category *loaded = arena_alloc(arena, sizeof(*loaded));
+	if (loaded == NULL)
+		return RESULT_NO_MEMORY;
+	if (category_parse(arena, key, reply_text(reply), loaded) != RESULT_OK)
+		return RESULT_UNAVAILABLE;
+	*category = loaded;
+	return RESULT_OK;
+}
+
+const struct category *category_find(const struct category_list *list, struct slice key)
+{
+	if (list->count == 0)
+		return NULL;
+	struct category wanted = {.key = key};
+	return bsearch(&wanted, list->items, list->count, sizeof(*list->items), category_compare);
+}
+
+const struct category *category_find_by_topic(const struct category_list *list, struct slice topic)
+{
+	if (list->topic_count == 0)
+		return NULL;
+	const struct category wanted = {.topic = topic}, *pointer = &wanted;
+	const struct category **found = bsearch(&pointer, list->by_topic, list->topic_count, sizeof(*list->by_topic),
+	                                        category_compare_topic);
+	return found != NULL ? *found : NULL;
+}
+
+static const struct category *category_of_future(struct arena *arena, struct slice topic)
+{
+	struct category *category = arena_alloc(arena, sizeof(*category));
+	if (category == NULL)
+		return NULL;
+	*category = (struct category){
+		.key = arena_format(arena, FUTURE_PREFIX "%.*s", (int)topic.length, topic.data),
+		.name = topic,
+		.topic = topic,
+		.type = CATEGORY_MARKETING,
+		.subscribed_by_default = true,
+	};
+	return category->key.data != NULL ? category : NULL;
+}
+
+// Registers the topics that found[] has no category for, TOPICS_A_SCRIPT at a time, and fills their places.
+static enum result categories_register(struct store *store, struct arena *arena, struct slice project,
+                                       const struct slice *topics, const size_t *unknown, size_t count,
+                                       const struct category **found)
+{
+	struct key_name key = project_key(project, "unknown_topics");
+	struct slice *arguments = arena_array(arena, 2 + TOPICS_A_SCRIPT, sizeof(*arguments));
+	if (arguments == NULL)
+		return RESULT_NO_MEMORY;
+	arguments[0] = key_slice(&key);
+	arguments[1] = arena_format(arena, "%d", UNKNOWN_TOPICS_MAXIMUM);
+	for (size_t from = 0; from < count; from += TOPICS_A_SCRIPT) {
+		size_t n = count - from < TOPICS_A_SCRIPT ? count - from : TOPICS_A_SCRIPT;
+		for (size_t i = 0; i < n; i++)
+			arguments[2 + i] = topics[unknown[from + i]];
+		store_send_script(store, &register_topics, 1, arguments, 2 + n);
+		const struct reply *reply;
+		TRY(store_receive(store, arena, &reply));
+		struct slice answers = reply_text(reply);
+		for (size_t i = 0; i < n; i++) {
+			if (i >= answers.length || answers.data[i] != '1')
+				continue;
+			found[unknown[from + i]] = category_of_future(arena, topics[unknown[from + i]]);
+			if (found[unknown[from + i]] == NULL)
+				return RESULT_NO_MEMORY;
+		}
+	}
+	return RESULT_OK;
+}
+
+enum result categories_for_topics(struct store *store, struct arena *arena, struct slice project,
+                                  const struct category_list *list, const struct slice *topics, size_t count,
+                                  const struct category **found)
+{
+	size_t *unknown = arena_array(arena, count + 1, sizeof(*unknown)), unknown_count = 0;
+	if (unknown == NULL)
+		return RESULT_NO_MEMORY;
+	for (size_t i = 0; i < count; i++) {
+		found[i] = category_find_by_topic(list, topics[i]);
+		if (found[i] == NULL)
+			unknown[unknown_count++] = i;
+	}
+	return categories_register(store, arena, project, topics, unknown, unknown_count, found);
+}
+
+static void category_write_members(const struct category *category, struct json_writer *out)
+{
+	json_member_text(out, "name", category->name);
+	json_member_text(out, "description", category->description);
+	json_member_text(out, "public_description", category->public_description);
+	json_member_text(out, "type", slice_of(category_type_name(category->type)));
+	json_member_boolean(out, "subscribed_by_default", category->subscribed_by_default);
+	json_member_text(out, "topic", category->topic);
+	json_member_boolean(out, "archived", category->archived);
+}
+
+enum result category_save(struct store *store, struct arena *arena, struct slice project,
+                          const struct category *category)
+{
+	struct buffer *text = buffer_new(arena, STORED_CATEGORY_LIMIT);
+	if (text == NULL)
+		return RESULT_NO_MEMORY;
+	struct json_writer out = json_writer_on(text);
+	json_open_object(&out);
+	category_write_members(category, &out);
+	json_close_object(&out);
+	if (buffer_failed(text))
+		return RESULT_TOO_LARGE;
+	struct key_name hash = project_key(project, "categories");
+	return field_replace(store, arena, &hash, category->key, category->stored, buffer_slice(text));
+}
+
+void category_write(const struct category *category, int64_t opted_out_count, struct json_writer *out)
+{
+	json_open_object(out);
+	json_member_text(out, "key", category->key);
+	category_write_members(category, out);
+	if (opted_out_count >= 0)
+		json_member_integer(out, "opted_out_count", opted_out_count);
+	json_close_object(out);
+}
