@@ -33,16 +33,18 @@ int partition_of(struct slice recipient);
 // [a-z0-9][a-z0-9-]{0,39}
 bool project_slug_is_valid(struct slice slug);
 
-// Makes the project; *created false when it was there (its name is then changed when `name` has data).
+// Makes the project, named as its slug when `name` has no data; *created false when it was there (its name is then
+// changed when `name` has data). RESULT_INVALID for a slug that is none.
 enum result project_put(struct store *store, struct arena *arena, struct slice slug, struct slice name, bool *created);
 
 // RESULT_NOT_FOUND when there is none. *name lives in the arena.
 enum result project_get(struct store *store, struct arena *arena, struct slice slug, struct slice *name);
 
-// All slugs, sorted. *slugs lives in the arena.
+// All slugs, sorted, also those whose removal was interrupted (project_get does not find them). *slugs lives in the
+// arena.
 enum result project_list(struct store *store, struct arena *arena, struct slice **slugs, size_t *count);
 
-// Removes the project with every key it has. RESULT_NOT_FOUND.
+// Removes the project with every key it has. RESULT_NOT_FOUND. After another failure it is to be called again.
 enum result project_delete(struct store *store, struct arena *arena, struct slice slug);
 
 // Replaces a field of a hash only while it still holds `old` (data NULL: is absent). `value` with data NULL removes it.

@@ -26,12 +26,12 @@ struct webhook_secret {
 
 struct webhook_settings {
 	bool enabled;
-	struct webhook_secret secrets[WEBHOOK_SECRETS_MAXIMUM]; // newest first
+	struct webhook_secret secrets[WEBHOOK_SECRETS_MAXIMUM]; // the newest first; it alone never expires
 	size_t secret_count;
 	struct slice stored; // the JSON as it was read; data NULL when the section is absent
 };
 
-// Reads the section; absent gives a disabled one without secrets.
+// Reads the section; absent gives a disabled one without secrets. RESULT_UNAVAILABLE also when it cannot be read.
 enum result webhook_settings_load(struct store *store, struct arena *arena, struct slice project,
                                   struct webhook_settings *settings);
 
@@ -39,7 +39,8 @@ enum result webhook_settings_load(struct store *store, struct arena *arena, stru
 void webhook_settings_open(struct arena *arena, struct slice project, struct slice master_key, int64_t now_ms,
                            struct webhook_settings *settings);
 
-// Adds a secret; the others expire keep_old_s from now (or earlier, as before).
+// Adds a secret; the others expire keep_old_s from now (or earlier, as before). One that is already there becomes the
+// newest. RESULT_INVALID for an empty or too long secret, or a keep_old_s outside 0 .. WEBHOOK_KEEP_OLD_MAXIMUM_S.
 enum result webhook_settings_add_secret(struct arena *arena, struct slice project, struct slice master_key,
                                         struct slice secret, int64_t now_ms, int64_t keep_old_s,
                                         struct webhook_settings *settings);
@@ -49,7 +50,8 @@ enum result webhook_settings_save(struct store *store, struct arena *arena, stru
                                   const struct webhook_settings *settings);
 enum result webhook_settings_delete(struct store *store, struct arena *arena, struct slice project);
 
-// Notes that an event came in, signed with `secret_id`; at most once a second for each process, never fails.
+// Queues the note that an event came in, signed with `secret_id` (store_send; its answer is dropped by store_settle).
+// At most once a second for each secret in each process. Losing one harms nobody.
 void webhook_settings_note_use(struct store *store, struct arena *arena, struct slice project, struct slice secret_id,
                                int64_t now_ms);
 
