@@ -13,7 +13,7 @@ enum lookup_kind {
 	LOOKUP_ADDRESS,     // the e-mail address that belongs to an id
 };
 
-// Taken even when Redis is out of memory.
+// `identifier` comes from recipient_read, so it holds no line feed. Taken even when Redis is out of memory.
 enum result lookup_queue(struct store *store, struct arena *arena, struct slice project, enum lookup_kind kind,
                          struct slice identifier, int64_t made_at_ms);
 

@@ -1,5 +1,6 @@
 // Webhooks that were rightly signed but not understood: cb:{P}:quarantine, a stream of at most 10,000 entries and
-// 64 MiB, the first 64 KiB of each body, oldest go first. cb:{P}:quarantine:totals counts: entries taken, dropped.
+// 64 MiB, the first 64 KiB of each body, oldest go first. The hash cb:{P}:quarantine:totals holds how many entries were
+// taken and dropped, and the bytes of the bodies that are there.
 #ifndef CIOBRIDGE_CUSTOMERIO_QUARANTINE_H
 #define CIOBRIDGE_CUSTOMERIO_QUARANTINE_H
 
@@ -7,6 +8,7 @@
 #include "base/result.h"
 #include "io/store.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define QUARANTINE_ENTRIES 10000
@@ -25,14 +27,18 @@ struct quarantine_entry {
 enum result quarantine_add(struct store *store, struct arena *arena, struct slice project, struct slice reason,
                            int64_t timestamp_s, struct slice body, int64_t size);
 
-// Newest first, from before `before` (a stream id; empty: the newest).
+// Is this the form of an entry's id, "1700000000000-0"?
+bool quarantine_id_is_valid(struct slice id);
+
+// Newest first, from before `before` (a valid id; empty: the newest).
 enum result quarantine_list(struct store *store, struct arena *arena, struct slice project, struct slice before,
                             size_t limit, struct quarantine_entry **entries, size_t *count);
 
-// One entry. RESULT_NOT_FOUND.
+// One entry by its valid id. RESULT_NOT_FOUND.
 enum result quarantine_get(struct store *store, struct arena *arena, struct slice project, struct slice id,
                            struct quarantine_entry *entry);
 
+// Removing what is not there is no failure.
 enum result quarantine_remove(struct store *store, struct arena *arena, struct slice project, struct slice id);
 
 struct quarantine_totals {

@@ -19,7 +19,8 @@ struct recent_event {
 void recent_event_note(struct store *store, struct arena *arena, struct slice project,
                        const struct recent_event *event);
 
-// Writes {"results":[{"received_at","event_id","metric","recipient","made_at","status"}]}, newest first.
+// Writes {"results":[{"received_at","event_id","metric","recipient","made_at","status"}],"next_cursor":null}, newest
+// first.
 enum result recent_events_write(struct store *store, struct arena *arena, struct slice project, size_t limit,
                                 struct json_writer *out);
 

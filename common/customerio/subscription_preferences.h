@@ -19,11 +19,12 @@ struct topic_preferences {
 	size_t count;
 };
 
-// RESULT_MALFORMED when it is neither, or "topics" is no object. Missing topics give none. RESULT_NO_MEMORY.
+// RESULT_MALFORMED when it is neither, or "topics" is no object. Missing topics and blank text give none.
+// RESULT_NO_MEMORY.
 enum result subscription_preferences_read(struct arena *arena, const struct json *value,
                                           struct topic_preferences *preferences);
 
-// The same from text that is JSON (a CSV cell, an attribute); blank text gives none.
+// The same from text that is JSON (a CSV cell, an attribute).
 enum result subscription_preferences_read_text(struct arena *arena, struct slice text,
                                                struct topic_preferences *preferences);
 

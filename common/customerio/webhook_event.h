@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define WEBHOOK_EVENT_ID_MAXIMUM 128 // bytes; theirs have 26
+
 // X-CIO-Signature: 64 hexadecimal digits, either case, as 32 bytes. False when it is not that.
 bool webhook_signature_read(struct slice header, unsigned char signature[static 32]);
 
@@ -28,7 +30,7 @@ enum webhook_metric {
 struct webhook_event {
 	enum webhook_metric metric;
 	struct slice metric_name;
-	struct slice event_id;        // empty when missing
+	struct slice event_id;        // empty when missing or longer than the maximum
 	int64_t timestamp_s;          // when it happened; 0 when missing or invalid
 	struct slice address;         // data.email_address, else data.identifiers.email, else data.recipient; or empty
 	struct slice id;              // data.identifiers.id, as text; or empty
