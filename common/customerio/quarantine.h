@@ -44,6 +44,8 @@ enum result quarantine_remove(struct store *store, struct arena *arena, struct s
 struct quarantine_totals {
 	int64_t waiting, waiting_bytes, taken, dropped;
 };
+
+// What is there now, and what was taken and dropped since the project was made.
 enum result quarantine_totals(struct store *store, struct arena *arena, struct slice project,
                               struct quarantine_totals *totals);
 
