@@ -92,6 +92,7 @@ struct request {
 	size_t parameter_count;
 	struct api_key caller;    // role ROLE_NONE where access is ROLE_NONE
 	const struct json *body;  // BODY_JSON: an object
+	size_t body_length;       // bytes read so far
 	struct problem problem;   // what the handler found wrong (edge/problem.h)
 };
 
@@ -107,6 +108,7 @@ int64_t request_query_integer(const struct request *request, const char *name, i
 struct slice request_header(const struct request *request, const char *name);
 
 // Reads up to `capacity` bytes of a BODY_STREAMED body; *length 0 is its end. RESULT_MALFORMED: it was cut.
+// RESULT_TOO_LARGE: it has more than the endpoint's body_limit; what lies within was handed out before.
 enum result request_read(struct request *request, char *bytes, size_t capacity, size_t *length);
 
 struct answer_header {
@@ -130,8 +132,9 @@ void answer_empty(struct answer *answer, int status); // 204 and the like
 void answer_bytes(struct answer *answer, int status, const char *content_type, struct slice body);
 void answer_header(struct answer *answer, const char *name, struct slice value);
 
-// Answers one request: finds the endpoint, checks the key and the fields, runs the handler, and turns a failure into
-// problem+json. Always leaves a whole answer. Needs arena, store, config, method, path, query, parameter, read, source.
+// Answers one request: finds the endpoint (the first that fits, in the order of the table), checks the key and the
+// fields, runs the handler, and turns a failure into problem+json. GET /healthz is there without being listed. Always
+// leaves a whole answer. Needs arena, store, config, id, method, path, query, parameter, read, source.
 void function_answer(const struct function *function, struct request *request, struct answer *answer);
 
 // main() of every function: options, configuration, listening, workers, the accept loop. Returns the exit status.
