@@ -25,7 +25,7 @@ struct request;
 struct answer;
 
 enum field_type {
-	FIELD_TEXT,       // at most `maximum` bytes, UTF-8 without control characters; `minimum` 1 refuses the empty one
+	FIELD_TEXT,       // `minimum` to `maximum` bytes, UTF-8 without control characters
 	FIELD_CHOICE,     // one of `choices`, separated by spaces
 	FIELD_BOOLEAN,
 	FIELD_INTEGER,    // within [minimum, maximum]

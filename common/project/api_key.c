@@ -50,9 +50,10 @@ enum result api_key_find(struct store *store, struct arena *arena, struct slice 
 		return RESULT_UNAUTHENTICATED;
 	if (json_parse(arena, reply_text(reply), &record, NULL) != RESULT_OK)
 		return RESULT_UNAUTHENTICATED;
+	struct slice role = json_text(json_get(record, "role"));
 	holder.project = json_text(json_get(record, "project"));
 	holder.id = json_text(json_get(record, "id"));
-	if (!role_from_name(json_text(json_get(record, "role")), &holder.role) || !project_slug_is_valid(holder.project))
+	if (!role_from_name(role, &holder.role) || !project_slug_is_valid(holder.project))
 		return RESULT_UNAUTHENTICATED;
 	*found = holder;
 	return RESULT_OK;

@@ -183,7 +183,7 @@ enum result project_delete(struct store *store, struct arena *arena, struct slic
 
 	if (!project_slug_is_valid(slug))
 		return RESULT_NOT_FOUND;
-	// It is gone for every reader at once, but stays listed to the end: after an interruption it can be deleted again.
+	// Gone for every reader at once, but listed to the end: after an interruption it can be deleted again.
 	store_send(store, ARGUMENTS(SLICE("SISMEMBER"), PROJECTS_KEY, slug));
 	store_send(store, ARGUMENTS(SLICE("DEL"), key_slice(&key)));
 	TRY(store_receive(store, arena, &listed));

@@ -317,8 +317,9 @@ enum result webhook_settings_write(struct store *store, struct arena *arena, str
 	TRY(webhook_settings_load(store, arena, project, &settings));
 	webhook_settings_drop_expired(&settings, clock_now_ms());
 	TRY(webhook_usage_load(store, arena, project, &settings, times));
-	struct slice url = arena_format(arena, "%.*s/webhook/%.*s", (int)public_url.length,
-	                                public_url.length > 0 ? public_url.data : "", (int)project.length, project.data);
+	const char *base = public_url.length > 0 ? public_url.data : "";
+	struct slice url = arena_format(arena, "%.*s/webhook/%.*s", (int)public_url.length, base, (int)project.length,
+	                                project.data);
 	if (url.data == NULL)
 		return RESULT_NO_MEMORY;
 	json_open_object(out);
