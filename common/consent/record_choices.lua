@@ -193,7 +193,7 @@ local function record(list, recipient, score)
 		if score < 0 then
 			pin(list, recipient)
 		end
-		return keep_direct(list, recipient, score) and '!' or '='
+		return keep_direct(list, recipient, score > 0 and 1 or -1) and '!' or '='
 	end
 	if act == 'report' then
 		score = record_report(list, recipient, score)
