@@ -57,11 +57,13 @@ struct endpoint {
 	enum role access; // ROLE_NONE: open to everybody
 	enum body_kind body;
 	size_t body_limit; // bytes; 0 for BODY_NONE
-	const struct field *query, *fields;
-	size_t query_count, field_count;
+	const struct field *query;
+	size_t query_count;
+	const struct field *fields;
+	size_t field_count;
 	enum result (*handle)(struct request *request, struct answer *answer);
 };
-#define FIELDS(table) (table), COUNT_OF(table)
+#define FIELDS(table) (table), COUNT_OF(table) // .query = FIELDS(table), .fields = FIELDS(table)
 
 struct function {
 	const char *name;     // of the executable
