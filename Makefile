@@ -2,7 +2,8 @@
 #
 # One rule for each kind of file; nothing is listed by hand. A function is functions/<name>.c or the folder
 # functions/<name>/; a unit test is tests/unit/<layer>/test_<module>.c; a handler test tests/functions/test_<name>.c;
-# a fuzzer tests/fuzz/fuzz_<module>.c with seeds in tests/fuzz/corpus/<module>/.
+# a fuzzer tests/fuzz/fuzz_<module>.c with seeds in tests/fuzz/corpus/<module>/; a function that only the end-to-end
+# tests use tests/e2e/programs/<name>.c.
 
 BUILD ?= build
 CC = gcc
@@ -31,10 +32,11 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 COMMON = $(filter-out common/edge/main.c,$(wildcard common/*/*.c))
 FUNCTIONS = $(sort $(basename $(notdir $(wildcard functions/*.c))) $(notdir $(patsubst %/,%,$(wildcard functions/*/))))
 TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c tests/functions/test_*.c))
+TEST_FUNCTIONS = $(patsubst tests/e2e/programs/%.c,$(BUILD)/tests/e2e/%,$(wildcard tests/e2e/programs/*.c))
 FUZZERS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 SUPPORT = $(wildcard tests/support/*.c)
 SOURCES = $(wildcard common/*/*.c functions/*.c functions/*/*.c deploy/run/*.c tests/unit/*/*.c tests/functions/*.c \
-                     tests/support/*.c)
+                     tests/support/*.c tests/e2e/programs/*.c)
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 function_sources = $(wildcard functions/$(1).c functions/$(1)/*.c)
@@ -96,7 +98,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
 
 executables: $(FUNCTIONS:%=$(BUILD)/%) $(BUILD)/run
-tests: $(TESTS)
+tests: $(TESTS) $(TEST_FUNCTIONS)
 objects: $(call object,$(SOURCES))
 fuzzers: $(FUZZERS)
 
@@ -126,6 +128,9 @@ endef
 $(foreach function,$(FUNCTIONS),$(eval $(call function_rules,$(function))))
 
 $(BUILD)/run: $(call object,$(wildcard deploy/run/*.c)) $(BUILD)/libcommon.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBRARIES)
+
+$(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/programs/%.o $(BUILD)/common/edge/main.o $(BUILD)/libcommon.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBRARIES)
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libcommon.a
