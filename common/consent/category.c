@@ -12,24 +12,25 @@ STORE_SCRIPT(register_topics, "common/consent/register_topics.lua");
 #define TOPICS_A_SCRIPT 1000
 #define TOPIC_PREFIX "topic_"
 #define TOPIC_DIGITS 9
-#define FUTURE_PREFIX "customerio_"
+#define IMPORTED_PREFIX "customerio_"
 #define TEXT(literal) {literal, sizeof(literal) - 1}
 
 const struct category category_all = {
-	.key = TEXT("$all"), .name = TEXT("All marketing"), .type = CATEGORY_GLOBAL, .subscribed_by_default = true};
+	.key = TEXT("$all"), .list = TEXT("$all"), .name = TEXT("All marketing"), .type = CATEGORY_GLOBAL, .subscribed_by_default = true};
 const struct category category_complaint = {
-	.key = TEXT("$complaint"), .name = TEXT("Complaint"), .type = CATEGORY_COMPLAINT, .subscribed_by_default = true};
+	.key = TEXT("$complaint"), .list = TEXT("$complaint"), .name = TEXT("Complaint"), .type = CATEGORY_COMPLAINT,
+	.subscribed_by_default = true};
 const struct category category_bounced = {
-	.key = TEXT("$bounced"), .type = CATEGORY_NOTE, .subscribed_by_default = true};
+	.key = TEXT("$bounced"), .list = TEXT("$bounced"), .type = CATEGORY_NOTE, .subscribed_by_default = true};
 const struct category category_dropped = {
-	.key = TEXT("$dropped"), .type = CATEGORY_NOTE, .subscribed_by_default = true};
+	.key = TEXT("$dropped"), .list = TEXT("$dropped"), .type = CATEGORY_NOTE, .subscribed_by_default = true};
 
 const char *category_type_name(enum category_type type)
 {
 	return type == CATEGORY_TRANSACTIONAL ? "transactional" : "marketing";
 }
 
-bool category_key_is_valid(struct slice key)
+static bool category_key_is_word(struct slice key)
 {
 	if (key.length < 1 || key.length > CATEGORY_KEY_MAXIMUM)
 		return false;
@@ -40,6 +41,15 @@ bool category_key_is_valid(struct slice key)
 			return false;
 	}
 	return true;
+}
+
+bool category_key_is_valid(struct slice key, struct slice topic)
+{
+	if (!category_key_is_word(key))
+		return false;
+	if (!slice_starts_with(key, SLICE(IMPORTED_PREFIX)))
+		return true;
+	return !slice_is_empty(topic) && slice_equal(slice_from(key, sizeof(IMPORTED_PREFIX) - 1), topic);
 }
 
 bool topic_is_valid(struct arena *arena, struct slice topic, struct slice *canonical)
@@ -63,6 +73,11 @@ static struct slice category_member(const struct json *json, const char *name)
 	return slice_is_empty(text) ? SLICE("") : text;
 }
 
+struct slice category_list_of_topic(struct arena *arena, struct slice topic)
+{
+	return arena_format(arena, IMPORTED_PREFIX "%.*s", (int)topic.length, topic.data);
+}
+
 static enum result category_parse(struct arena *arena, struct slice key, struct slice stored, struct category *category)
 {
 	const struct json *json;
@@ -80,7 +95,8 @@ static enum result category_parse(struct arena *arena, struct slice key, struct 
 		.archived = json_is_true(json_get(json, "archived")),
 		.stored = stored,
 	};
-	return category_key_is_valid(key) ? RESULT_OK : RESULT_MALFORMED;
+	category->list = slice_is_empty(category->topic) ? key : category_list_of_topic(arena, category->topic);
+	return category_key_is_word(key) && category->list.data != NULL ? RESULT_OK : RESULT_MALFORMED;
 }
 
 static int category_compare(const void *a, const void *b)
@@ -138,7 +154,7 @@ enum result category_load(struct store *store, struct arena *arena, struct slice
 		*category = slice_equal(key, category_all.key) ? &category_all : &category_complaint;
 		return RESULT_OK;
 	}
-	if (!category_key_is_valid(key))
+	if (!category_key_is_word(key))
 		return RESULT_NOT_FOUND;
 	const struct reply *reply;
 	struct key_name hash = project_key(project, "categories");
@@ -175,16 +191,18 @@ const struct category *category_find_by_topic(const struct category_list *list, 
 static const struct category *category_of_future(struct arena *arena, struct slice topic)
 {
 	struct category *category = arena_alloc(arena, sizeof(*category));
-	if (category == NULL)
+	struct slice list = category_list_of_topic(arena, topic);
+	if (category == NULL || list.data == NULL)
 		return NULL;
 	*category = (struct category){
-		.key = arena_format(arena, FUTURE_PREFIX "%.*s", (int)topic.length, topic.data),
+		.key = list,
 		.name = topic,
 		.topic = topic,
+		.list = list,
 		.type = CATEGORY_MARKETING,
 		.subscribed_by_default = true,
 	};
-	return category->key.data != NULL ? category : NULL;
+	return category;
 }
 
 // Registers the topics that found[] has no category for, TOPICS_A_SCRIPT at a time, and fills their places.

@@ -1,4 +1,7 @@
 // A category: something a recipient can be opted out of. Stored as JSON in the hash cb:{P}:categories under its key.
+//
+// The choices of a category with a topic are kept in the list "customerio_<topic>" whatever its key is: webhooks may
+// have recorded some there before anybody made the category. Those of any other are kept in the list of its key.
 #ifndef CIOBRIDGE_CONSENT_CATEGORY_H
 #define CIOBRIDGE_CONSENT_CATEGORY_H
 
@@ -28,6 +31,7 @@ struct category {
 	enum category_type type;
 	bool subscribed_by_default;
 	struct slice topic; // Customer.io's identifier such as "topic_4"; data NULL: none
+	struct slice list;  // names the sorted sets cb:{P:NN}:optouts:<list> that hold its choices
 	bool archived;
 	struct slice stored; // the JSON as read; data NULL for one that is not stored
 };
@@ -41,8 +45,8 @@ struct category_list {
 
 extern const struct category category_all, category_complaint, category_bounced, category_dropped;
 
-// [A-Za-z0-9_-]{1,64}
-bool category_key_is_valid(struct slice key);
+// [A-Za-z0-9_-]{1,64}; "customerio_" begins only the key "customerio_<topic>" of the category with that topic.
+bool category_key_is_valid(struct slice key, struct slice topic);
 
 // topic_[0-9]{1,9}; *canonical is that form also for a bare number ("7" -> "topic_7"), in the arena.
 bool topic_is_valid(struct arena *arena, struct slice topic, struct slice *canonical);
@@ -63,6 +67,9 @@ const struct category *category_find_by_topic(const struct category_list *list, 
 enum result categories_for_topics(struct store *store, struct arena *arena, struct slice project,
                                   const struct category_list *list, const struct slice *topics, size_t count,
                                   const struct category **found);
+
+// The list of a category that has this topic. data is NULL without memory.
+struct slice category_list_of_topic(struct arena *arena, struct slice topic);
 
 // Stores a category while `category->stored` is still what is there. RESULT_CONFLICT.
 enum result category_save(struct store *store, struct arena *arena, struct slice project,

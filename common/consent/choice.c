@@ -55,7 +55,7 @@ static int entry_compare_category(const void *a, const void *b)
 	const struct entry *first = a, *second = b;
 	if (first->partition != second->partition)
 		return first->partition - second->partition;
-	int order = slice_compare(first->choice->category->key, second->choice->category->key);
+	int order = slice_compare(first->choice->category->list, second->choice->category->list);
 	return order != 0 ? order : entry_compare_partition(a, b);
 }
 
@@ -68,7 +68,7 @@ static struct slice category_describe(struct arena *arena, const struct category
 	bool told = category->type == CATEGORY_GLOBAL ||
 	            (category->type == CATEGORY_MARKETING && !slice_is_empty(category->topic));
 	return arena_format(arena, "%c%c%c%.*s", category->subscribed_by_default ? 'i' : 'o', told ? '1' : '0', kind,
-	                    (int)category->key.length, category->key.data);
+	                    (int)category->list.length, category->list.data);
 }
 
 // The categories that a run names, each once; their places are the script's list numbers.
@@ -81,7 +81,7 @@ struct category_set {
 static size_t category_set_add(struct category_set *set, size_t known, const struct category *category)
 {
 	for (size_t i = known; i-- > 0;) {
-		if (set->items[i] == category || slice_equal(set->items[i]->key, category->key))
+		if (set->items[i] == category || slice_equal(set->items[i]->list, category->list))
 			return i;
 	}
 	set->items[set->count] = category;
@@ -176,7 +176,7 @@ static void run_put_head(struct recording *recording, const struct run *run, int
 	head[5] = slice_is_empty(origin->import) ? SLICE("") : arena_format(arena, "%lld", (long long)page);
 	for (size_t i = 0; i < set->count; i++) {
 		arguments[FIXED_KEYS + i] = copy_key(arena, partition_key(recording->project, partition, "optouts:",
-		                                                          set->items[i]->key));
+		                                                          set->items[i]->list));
 		head[FIXED_ARGUMENTS + i] = category_describe(arena, set->items[i]);
 	}
 }
@@ -258,7 +258,7 @@ enum result choices_mark_echo(struct store *store, struct arena *arena, struct s
 		return RESULT_NO_MEMORY;
 	const struct reply *reply;
 	store_send_script(store, &mark_echo, 1,
-	                  ARGUMENTS(key_slice(&echoes), choice->recipient, choice->category->key,
+	                  ARGUMENTS(key_slice(&echoes), choice->recipient, choice->category->list,
 	                            choice->value == CHOICE_OUT ? SLICE("out") : SLICE("in"), made_at));
 	return store_receive(store, arena, &reply);
 }

@@ -38,11 +38,11 @@ static struct check check_decide(const struct category *category, const int64_t 
 	return (struct check){true, CHECK_SUBSCRIBED, -own};
 }
 
-static size_t check_lists(const struct category *category, struct slice keys[CHECK_LISTS])
+static size_t check_lists(const struct category *category, struct slice lists[CHECK_LISTS])
 {
-	keys[0] = category_complaint.key;
-	keys[1] = category_all.key;
-	keys[2] = category->key;
+	lists[0] = category_complaint.list;
+	lists[1] = category_all.list;
+	lists[2] = category->list;
 	if (category->type == CATEGORY_COMPLAINT || category->type == CATEGORY_TRANSACTIONAL)
 		return 1;
 	return category->type == CATEGORY_GLOBAL ? 2 : CHECK_LISTS;
@@ -104,12 +104,12 @@ enum result optouts_check(struct store *store, struct arena *arena, struct slice
                           struct check *checks)
 {
 	struct group groups[PROJECT_PARTITIONS];
-	struct slice keys[CHECK_LISTS];
-	size_t list_count = check_lists(category, keys);
+	struct slice lists[CHECK_LISTS];
+	size_t list_count = check_lists(category, lists);
 	TRY(check_group(arena, recipients, count, groups));
 	for (int p = 0; p < PROJECT_PARTITIONS; p++) {
 		for (size_t list = 0; list < list_count && groups[p].count > 0; list++) {
-			struct key_name key = partition_key(project, p, "optouts:", keys[list]);
+			struct key_name key = partition_key(project, p, "optouts:", lists[list]);
 			groups[p].arguments[0] = SLICE("ZMSCORE");
 			groups[p].arguments[1] = key_slice(&key);
 			store_send(store, groups[p].arguments, groups[p].count + 2);
@@ -193,7 +193,7 @@ static enum result gather_partition(struct store *store, struct arena *arena, si
 	return RESULT_OK;
 }
 
-static enum result gather_rows(struct store *store, struct arena *arena, struct slice project, struct slice category_key,
+static enum result gather_rows(struct store *store, struct arena *arena, struct slice project, struct slice list,
                                const struct place *place, size_t limit, struct gathering *gathering)
 {
 	struct slice limit_text = arena_format(arena, "%zu", limit);
@@ -201,7 +201,7 @@ static enum result gather_rows(struct store *store, struct arena *arena, struct 
 	if (gathering->rows == NULL || limit_text.data == NULL)
 		return RESULT_NO_MEMORY;
 	for (int p = 0; p < PROJECT_PARTITIONS; p++) {
-		struct key_name key = partition_key(project, p, "optouts:", category_key);
+		struct key_name key = partition_key(project, p, "optouts:", list);
 		store_send_script(store, &list_optouts, 1,
 		                  ARGUMENTS(key_slice(&key), limit_text, place->score, place->recipient));
 	}
@@ -246,16 +246,16 @@ static enum result page_take(struct arena *arena, const struct gathering *gather
 
 // A whole address needs no search through the list.
 static enum result page_look_up(struct store *store, struct arena *arena, struct slice project,
-                                struct slice category_key, struct slice recipient, struct opt_out_page *page)
+                                struct slice list, struct slice recipient, struct opt_out_page *page)
 {
 	int64_t score;
-	TRY(optouts_choices_of(store, arena, project, recipient, &category_key, 1, &score));
+	TRY(optouts_choices_of(store, arena, project, recipient, &list, 1, &score));
 	if (score > 0)
 		page->rows[page->count++] = (struct opt_out){recipient, score};
 	return RESULT_OK;
 }
 
-enum result optouts_list(struct store *store, struct arena *arena, struct slice project, struct slice category_key,
+enum result optouts_list(struct store *store, struct arena *arena, struct slice project, struct slice list,
                          struct slice search, struct slice cursor, size_t limit, struct opt_out_page *page)
 {
 	struct place place;
@@ -267,20 +267,20 @@ enum result optouts_list(struct store *store, struct arena *arena, struct slice 
 		return RESULT_NO_MEMORY;
 	bool searches = recipient_read(arena, search, &recipient);
 	if (searches && slice_is_empty(place.score))
-		TRY(page_look_up(store, arena, project, category_key, recipient, page));
+		TRY(page_look_up(store, arena, project, list, recipient, page));
 	bool found = page->count > 0;
 	size_t rows = searches && !found ? OPTOUTS_SEARCH_ROWS / PROJECT_PARTITIONS : limit;
-	TRY(gather_rows(store, arena, project, category_key, &place, rows, &gathering));
+	TRY(gather_rows(store, arena, project, list, &place, rows, &gathering));
 	page->total = gathering.total;
 	return found ? RESULT_OK : page_take(arena, &gathering, recipient, limit, page);
 }
 
-enum result optouts_count(struct store *store, struct arena *arena, struct slice project, const struct slice *keys,
+enum result optouts_count(struct store *store, struct arena *arena, struct slice project, const struct slice *lists,
                           size_t count, int64_t *counts)
 {
 	for (size_t i = 0; i < count; i++) {
 		for (int p = 0; p < PROJECT_PARTITIONS; p++) {
-			struct key_name key = partition_key(project, p, "optouts:", keys[i]);
+			struct key_name key = partition_key(project, p, "optouts:", lists[i]);
 			store_send(store, ARGUMENTS(SLICE("ZCOUNT"), key_slice(&key), SLICE("(0"), SLICE("+inf")));
 		}
 	}
@@ -296,11 +296,11 @@ enum result optouts_count(struct store *store, struct arena *arena, struct slice
 }
 
 enum result optouts_choices_of(struct store *store, struct arena *arena, struct slice project, struct slice recipient,
-                               const struct slice *keys, size_t count, int64_t *scores)
+                               const struct slice *lists, size_t count, int64_t *scores)
 {
 	int partition = partition_of(recipient);
 	for (size_t i = 0; i < count; i++) {
-		struct key_name key = partition_key(project, partition, "optouts:", keys[i]);
+		struct key_name key = partition_key(project, partition, "optouts:", lists[i]);
 		store_send(store, ARGUMENTS(SLICE("ZSCORE"), key_slice(&key), recipient));
 	}
 	for (size_t i = 0; i < count; i++) {

@@ -46,17 +46,17 @@ struct opt_out_page {
 	struct slice cursor; // opaque, for the next page; data NULL: this was the last
 };
 
-// A page of the recipients now out of `category`. `search`: empty, or part of the recipient (a full one is looked up).
+// A page of the recipients now out of the category whose choices are in `list`. `search`: empty, or part of the recipient (a full one is looked up).
 // `cursor`: empty, or of the page before (RESULT_INVALID when it is not one).
-enum result optouts_list(struct store *store, struct arena *arena, struct slice project, struct slice category_key,
+enum result optouts_list(struct store *store, struct arena *arena, struct slice project, struct slice list,
                          struct slice search, struct slice cursor, size_t limit, struct opt_out_page *page);
 
-// How many recipients are out of each category. counts[i] belongs to keys[i].
-enum result optouts_count(struct store *store, struct arena *arena, struct slice project, const struct slice *keys,
+// How many recipients are out of each category. counts[i] belongs to lists[i] (category->list).
+enum result optouts_count(struct store *store, struct arena *arena, struct slice project, const struct slice *lists,
                           size_t count, int64_t *counts);
 
-// One recipient's choice for each category: scores[i] > 0 out since, < 0 in since, 0 no choice.
+// One recipient's choice in each list: scores[i] > 0 out since, < 0 in since, 0 no choice.
 enum result optouts_choices_of(struct store *store, struct arena *arena, struct slice project, struct slice recipient,
-                               const struct slice *keys, size_t count, int64_t *scores);
+                               const struct slice *lists, size_t count, int64_t *scores);
 
 #endif

@@ -10,7 +10,7 @@
 --       4 event        the webhook's event id
 --       5 send back    1: Customer.io is to be told of effective changes
 --       6 page         empty: no import; 0: an import without pages; else its page, applied once
---       7…             one text per list: default (o, i), told to Customer.io (1, 0), kind (see KIND), name
+--       7…             one text per list: default (o, i), told to Customer.io (1, 0), kind (see KIND), list
 --       then groups    list (1 is KEYS[6]), n, n scores, n recipients; for a direct act only a score's sign counts
 --
 -- Returns one character per choice, see enum choice_outcome; '-' alone when the import is fenced or the page known.

@@ -13,11 +13,11 @@
 #define DAY_MS INT64_C(86400000)
 #define TEXT(literal) {literal, sizeof(literal) - 1}
 
-static const struct category news = {.key = TEXT("customerio_topic_7"), .topic = TEXT("topic_7"), .subscribed_by_default = true};
-static const struct category offers = {.key = TEXT("offers"), .subscribed_by_default = true};
-static const struct category opt_in = {.key = TEXT("opt_in"), .subscribed_by_default = false};
-static const struct category receipts = {.key = TEXT("receipts"), .type = CATEGORY_TRANSACTIONAL, .subscribed_by_default = true};
-static const struct category old = {.key = TEXT("old"), .subscribed_by_default = true, .archived = true};
+static const struct category news = {.key = TEXT("customerio_topic_7"), .list = TEXT("customerio_topic_7"), .topic = TEXT("topic_7"), .subscribed_by_default = true};
+static const struct category offers = {.key = TEXT("offers"), .list = TEXT("offers"), .subscribed_by_default = true};
+static const struct category opt_in = {.key = TEXT("opt_in"), .list = TEXT("opt_in"), .subscribed_by_default = false};
+static const struct category receipts = {.key = TEXT("receipts"), .list = TEXT("receipts"), .type = CATEGORY_TRANSACTIONAL, .subscribed_by_default = true};
+static const struct category old = {.key = TEXT("old"), .list = TEXT("old"), .subscribed_by_default = true, .archived = true};
 
 static struct fixture f;
 static void set_up(void)
@@ -69,7 +69,7 @@ static enum choice_outcome report(const char *event, const struct category *cate
 static int64_t score(const struct category *category)
 {
 	int64_t value = 0;
-	cr_assert(optouts_choices_of(f.store, f.arena, f.project, JO, &category->key, 1, &value) == RESULT_OK);
+	cr_assert(optouts_choices_of(f.store, f.arena, f.project, JO, &category->list, 1, &value) == RESULT_OK);
 	return value;
 }
 

@@ -23,9 +23,9 @@
 #define TEXT(literal) {literal, sizeof(literal) - 1}
 
 static const struct category categories[CATEGORIES] = {
-	{.key = TEXT("$all"), .type = CATEGORY_GLOBAL, .subscribed_by_default = true},
-	{.key = TEXT("offers"), .subscribed_by_default = true},
-	{.key = TEXT("opt_in"), .subscribed_by_default = false},
+	{.key = TEXT("$all"), .list = TEXT("$all"), .type = CATEGORY_GLOBAL, .subscribed_by_default = true},
+	{.key = TEXT("offers"), .list = TEXT("offers"), .subscribed_by_default = true},
+	{.key = TEXT("opt_in"), .list = TEXT("opt_in"), .subscribed_by_default = false},
 };
 static struct category live_items[CATEGORIES - 1];
 static struct category_list live = {.items = live_items, .count = CATEGORIES - 1};
@@ -227,7 +227,7 @@ Test(histories, direct_acts_are_always_in_force, .timeout = 600)
 			enum choice_outcome outcome;
 			int64_t before = redis_now(&f), score;
 			cr_assert(choices_record(f.store, arena, f.project, &live, &origin, &choice, 1, &outcome) == RESULT_OK);
-			cr_assert(optouts_choices_of(f.store, arena, f.project, recipient, &choice.category->key, 1, &score) ==
+			cr_assert(optouts_choices_of(f.store, arena, f.project, recipient, &choice.category->list, 1, &score) ==
 			          RESULT_OK);
 			cr_assert(!acts || ((score > 0) == (step.value == CHOICE_OUT) && llabs(score) >= before));
 			struct check check;
@@ -271,7 +271,7 @@ Test(histories, echoes_never_overturn_a_newer_choice, .timeout = 600)
 				enum choice_outcome outcome;
 				act.value = dice_roll(&dice, 2) ? CHOICE_OUT : CHOICE_IN;
 				cr_assert(choices_record(f.store, arena, f.project, NULL, &origin, &act, 1, &outcome) == RESULT_OK);
-				optouts_choices_of(f.store, arena, f.project, act.recipient, &act.category->key, 1, &score);
+				optouts_choices_of(f.store, arena, f.project, act.recipient, &act.category->list, 1, &score);
 				act.made_at_ms = llabs(score);
 				cr_assert(choices_mark_echo(f.store, arena, f.project, &act) == RESULT_OK);
 				int64_t skewed = act.made_at_ms - SKEW_MS + (int64_t)dice_roll(&dice, 2 * SKEW_MS);
@@ -285,7 +285,7 @@ Test(histories, echoes_never_overturn_a_newer_choice, .timeout = 600)
 				deliver_echo(&f, arena, &echoes[which]);
 				echoes[which] = echoes[--waiting];
 			}
-			optouts_choices_of(f.store, arena, f.project, act.recipient, &act.category->key, 1, &score);
+			optouts_choices_of(f.store, arena, f.project, act.recipient, &act.category->list, 1, &score);
 			cr_assert((score > 0) == (act.value == CHOICE_OUT), "history %zu after act %d", h, i);
 		}
 	}
