@@ -62,10 +62,11 @@ int slice_compare(struct slice a, struct slice b)
 
 struct slice slice_from(struct slice slice, size_t from)
 {
-	if (from == 0)
-		return slice;
 	if (from > slice.length)
 		from = slice.length;
+	// Even 0 may not be added to a NULL pointer.
+	if (from == 0)
+		return slice;
 	return (struct slice){slice.data + from, slice.length - from};
 }
 

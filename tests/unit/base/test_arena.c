@@ -8,6 +8,7 @@
 #include <string.h>
 
 static char released[8];
+static char a_name[] = "a", b_name[] = "b", c_name[] = "c";
 
 static void note_release(void *object)
 {
@@ -118,12 +119,12 @@ Test(arena, deferred_calls_run_last_first_and_once)
 {
 	struct arena *arena = arena_new(1000);
 
-	cr_assert(arena_defer(arena, note_release, (char[]){"a"}));
-	cr_assert(arena_defer(arena, note_release, (char[]){"b"}));
+	cr_assert(arena_defer(arena, note_release, a_name));
+	cr_assert(arena_defer(arena, note_release, b_name));
 	cr_assert_str_eq(released, "");
 	arena_reset(arena);
 	cr_assert_str_eq(released, "ba");
-	cr_assert(arena_defer(arena, note_release, (char[]){"c"}));
+	cr_assert(arena_defer(arena, note_release, c_name));
 	arena_free(arena);
 	cr_assert_str_eq(released, "bac");
 }
@@ -143,7 +144,7 @@ Test(arena, what_cannot_be_deferred_is_released_at_once)
 {
 	struct arena *arena = arena_new(1);
 
-	cr_assert_not(arena_defer(arena, note_release, (char[]){"a"}));
+	cr_assert_not(arena_defer(arena, note_release, a_name));
 	cr_assert_str_eq(released, "a");
 	arena_free(arena);
 	cr_assert_str_eq(released, "a");
@@ -154,7 +155,7 @@ Test(arena, scope_end_frees)
 	{
 		struct arena *arena AUTO(arena_auto) = arena_new(1000);
 
-		cr_assert(arena_defer(arena, note_release, (char[]){"a"}));
+		cr_assert(arena_defer(arena, note_release, a_name));
 	}
 	cr_assert_str_eq(released, "a");
 }
