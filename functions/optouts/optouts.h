@@ -1,0 +1,25 @@
+// The endpoints of the opt-out list, and what several of them share.
+#ifndef CIOBRIDGE_FUNCTIONS_OPTOUTS_H
+#define CIOBRIDGE_FUNCTIONS_OPTOUTS_H
+
+#include "consent/category.h"
+#include "consent/choice.h"
+#include "edge/endpoint.h"
+
+#define BATCH_MAXIMUM 10000                    // identifiers or opt-outs in one request
+#define BATCH_BODY_LIMIT ((size_t)8 << 20)     // bytes: 10,000 long identifiers and their categories
+#define SMALL_BODY_LIMIT ((size_t)16 << 10)    // bytes
+
+extern const struct endpoint optouts_check_one, optouts_check_many, optouts_page, optouts_add, optouts_remove, optouts_bulk,
+	optouts_recipient, optouts_categories, optouts_category_add, optouts_category_get, optouts_category_edit;
+
+// The category named by a query parameter or member; `key` empty means all marketing. RESULT_NOT_FOUND, said in words.
+enum result optouts_category(struct request *request, struct slice key, const struct category **category);
+
+// Reads an identifier. RESULT_INVALID, said of the field "identifier".
+enum result optouts_identifier(struct request *request, struct slice text, struct slice *recipient);
+
+// A time for an answer: one that a clock ahead of ours wrote is shown as now. 0 stays 0, which is written as null.
+int64_t optouts_shown_time(int64_t made_at_ms);
+
+#endif
