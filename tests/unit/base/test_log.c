@@ -124,6 +124,8 @@ Test(log, leaves_out_whole_fields_that_do_not_fit)
 	const struct json *line = read_line();
 
 	cr_assert_null(json_get(line, "large"));
+	cr_assert_eq(json_count(line), 5);
+	assert_member(line, "message", "full");
 	assert_member(line, "small", "kept");
 }
 
