@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ struct supervisor {
 	size_t count;
 	sigset_t signals, signals_before;
 	bool stopping;
+	int turn;           // while stopping: the last that was asked to end
 	int64_t kill_at_us; // while stopping
 };
 
@@ -150,18 +152,6 @@ static bool supervisor_reap(const struct supervisor *supervisor)
 	}
 }
 
-static void supervisor_stop(struct supervisor *supervisor, int grace_ms)
-{
-	supervisor->stopping = true;
-	supervisor->kill_at_us = clock_monotonic_us() + grace_ms * INT64_C(1000);
-	for (size_t i = 0; i < supervisor->count; i++) {
-		const struct slot *slot = &supervisor->slots[i];
-
-		if (slot->pid > 0)
-			kill(slot->pid, slot->child->stop_signal ? slot->child->stop_signal : SIGTERM);
-	}
-}
-
 // Orphans too: as subreaper this process is the parent of whatever its children left behind. What does not fit is
 // there the next time.
 static void supervisor_kill_listed(void)
@@ -190,6 +180,49 @@ static void supervisor_kill_all(struct supervisor *supervisor)
 	}
 	supervisor_kill_listed();
 	supervisor->kill_at_us = clock_monotonic_us() + KILL_AGAIN_US;
+}
+
+static void supervisor_stop(struct supervisor *supervisor, int grace_ms)
+{
+	supervisor->stopping = true;
+	supervisor->turn = INT_MIN;
+	supervisor->kill_at_us = clock_monotonic_us() + grace_ms * INT64_C(1000);
+}
+
+// The lowest turn of those who still run.
+static int supervisor_lowest_turn(const struct supervisor *supervisor)
+{
+	int lowest = INT_MAX;
+
+	for (size_t i = 0; i < supervisor->count; i++) {
+		const struct slot *slot = &supervisor->slots[i];
+
+		if (slot->pid > 0 && slot->child->turn < lowest)
+			lowest = slot->child->turn;
+	}
+	return lowest;
+}
+
+static void supervisor_end_turn(const struct supervisor *supervisor, int turn)
+{
+	for (size_t i = 0; i < supervisor->count; i++) {
+		const struct slot *slot = &supervisor->slots[i];
+
+		if (slot->pid > 0 && slot->child->turn == turn)
+			kill(slot->pid, slot->child->stop_signal ? slot->child->stop_signal : SIGTERM);
+	}
+}
+
+static void supervisor_go_on_stopping(struct supervisor *supervisor)
+{
+	int lowest = supervisor_lowest_turn(supervisor);
+
+	if (clock_monotonic_us() >= supervisor->kill_at_us) {
+		supervisor_kill_all(supervisor);
+	} else if (lowest > supervisor->turn) {
+		supervisor->turn = lowest;
+		supervisor_end_turn(supervisor, lowest);
+	}
 }
 
 // When something is to be done without a signal; INT64_MAX: nothing.
@@ -221,10 +254,10 @@ static int supervisor_sleep(const struct supervisor *supervisor, int64_t until_u
 static void supervisor_run(struct supervisor *supervisor, int grace_ms)
 {
 	while (supervisor_reap(supervisor) || !supervisor->stopping) {
-		if (!supervisor->stopping)
+		if (supervisor->stopping)
+			supervisor_go_on_stopping(supervisor);
+		else
 			supervisor_start_due(supervisor);
-		else if (clock_monotonic_us() >= supervisor->kill_at_us)
-			supervisor_kill_all(supervisor);
 
 		int signal = supervisor_sleep(supervisor, supervisor_next_us(supervisor));
 		if (signal > 0 && signal != SIGCHLD && !supervisor->stopping)
