@@ -16,9 +16,7 @@ static enum result keys_handle_create(struct request *request, struct answer *an
 	                                    answer_json(answer, 201));
 	if (result == RESULT_LIMITED)
 		return refuse(request, result, "The project has as many keys as it may have. Revoke some.");
-	TRY(result);
-	answer_header(answer, "Cache-Control", SLICE("no-store"));
-	return RESULT_OK;
+	return result;
 }
 
 static enum result keys_handle_list(struct request *request, struct answer *answer)
