@@ -12,7 +12,7 @@ struct child {
 	void *context;
 	int stop_signal; // asks it to end, SIGTERM when 0
 	bool own_group;  // lead a process group; what is left of the group is killed when it dies
-	int turn;        // children are asked to end in turns: those of turn 1 when those of turn 0 have gone, and so on
+	int turn;        // children are asked to end in turns: those of turn 1 when those of turn 0 have gone
 };
 
 // Runs until SIGTERM, SIGINT or SIGHUP came and every child has ended; those that have not after `grace_ms` are

@@ -82,19 +82,40 @@ static struct request worker_read_request(const struct worker *worker)
 	return request;
 }
 
+// nginx passes the phrase on as it is, and a status line without one is no HTTP.
+static const char *status_phrase(int status)
+{
+	static const struct {
+		int status;
+		const char *phrase;
+	} phrases[] = {
+		{200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {303, "See Other"},
+		{304, "Not Modified"}, {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"},
+		{404, "Not Found"}, {405, "Method Not Allowed"}, {409, "Conflict"}, {413, "Content Too Large"},
+		{415, "Unsupported Media Type"}, {422, "Unprocessable Content"}, {429, "Too Many Requests"},
+		{503, "Service Unavailable"},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(phrases); i++)
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	return "Other";
+}
+
+static void head_append_status(struct buffer *head, int status)
+{
+	buffer_append_text(head, "Status: ");
+	buffer_append_integer(head, status);
+	buffer_append_byte(head, ' ');
+	buffer_append_text(head, status_phrase(status));
+	buffer_append_text(head, "\r\n");
+}
+
 static void head_append(struct buffer *head, const char *name, struct slice value)
 {
 	buffer_append_text(head, name);
 	buffer_append_text(head, ": ");
 	buffer_append(head, value);
-	buffer_append_text(head, "\r\n");
-}
-
-static void head_append_integer(struct buffer *head, const char *name, int64_t value)
-{
-	buffer_append_text(head, name);
-	buffer_append_text(head, ": ");
-	buffer_append_integer(head, value);
 	buffer_append_text(head, "\r\n");
 }
 
@@ -108,11 +129,14 @@ static bool answer_has_header(const struct answer *answer, const char *name)
 
 static void head_write(struct buffer *head, const struct request *request, const struct answer *answer, size_t length)
 {
-	head_append_integer(head, "Status", answer->status);
+	head_append_status(head, answer->status);
 	if (answer->content_type)
 		head_append(head, "Content-Type", slice_of(answer->content_type));
-	if (answer->status != 204 && answer->status != 304)
-		head_append_integer(head, "Content-Length", (int64_t)length);
+	if (answer->status != 204 && answer->status != 304) {
+		buffer_append_text(head, "Content-Length: ");
+		buffer_append_integer(head, (int64_t)length);
+		buffer_append_text(head, "\r\n");
+	}
 	head_append(head, "X-Request-Id", request->id);
 	head_append(head, "X-Content-Type-Options", SLICE("nosniff"));
 	if (!answer_has_header(answer, "Cache-Control"))
@@ -132,7 +156,7 @@ static void worker_write_answer(const struct worker *worker, const struct reques
 	if (buffer_failed(&head)) {
 		LOG(LOG_ERROR, "the headers of an answer are too long", {"request_id", request->id});
 		answer->status = 500;
-		fcgi_write(worker->fcgi, SLICE("Status: 500\r\nContent-Length: 0\r\n\r\n"));
+		fcgi_write(worker->fcgi, SLICE("Status: 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"));
 		return;
 	}
 	if (fcgi_write(worker->fcgi, buffer_slice(&head)) != RESULT_OK)

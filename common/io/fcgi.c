@@ -211,7 +211,8 @@ static bool fcgi_begin(struct fcgi *fcgi)
 	fcgi->request.keepConnection = 1;
 	if (FCGX_Accept_r(&fcgi->request) < 0)
 		return false;
-	if (fcgi->request.role != FCGI_RESPONDER) {
+	// It takes parameters that were cut off for whole ones; the error of the stream alone tells.
+	if (fcgi->request.role != FCGI_RESPONDER || FCGX_GetError(fcgi->request.in) != 0) {
 		FCGX_Free(&fcgi->request, 1);
 		return false;
 	}
@@ -329,7 +330,7 @@ static void fcgi_drain(struct fcgi *fcgi)
 	fcgi->drained = true;
 	if (!FCGX_HasSeenEOF(in))
 		fcgi_limit_receive(fcgi, PARAMETERS_SECONDS);
-	while (!FCGX_HasSeenEOF(in) && drained < DRAIN_MAXIMUM && clock_monotonic_us() < until_us)
+	while (!FCGX_HasSeenEOF(in) && drained <= DRAIN_MAXIMUM && clock_monotonic_us() < until_us)
 		drained += (int64_t)fcgi_read_some(fcgi, bytes, sizeof(bytes));
 	if (!FCGX_HasSeenEOF(in) || FCGX_GetError(in) != 0)
 		fcgi->request.keepConnection = 0;

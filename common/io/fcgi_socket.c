@@ -53,7 +53,7 @@ static enum result socket_split(struct slice address, char host[static HOST_SIZE
 	number = slice_from(address, name.length + 1);
 	if (name.length > 2 && name.data[0] == '[' && name.data[name.length - 1] == ']')
 		name = (struct slice){name.data + 1, name.length - 2};
-	else if (slice_contains(name, ':'))
+	else if (slice_contains(name, ':') || slice_contains(name, '['))
 		return RESULT_INVALID;
 	if (slice_is_empty(name) || name.length >= HOST_SIZE || slice_contains(name, '\0') ||
 	    !slice_to_integer(number, 1, 65535, &value))
