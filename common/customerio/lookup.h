@@ -1,6 +1,6 @@
 // Look-ups that need Customer.io's App API, queued for the import worker in the sorted set cb:{P:NN}:lookups: member =
-// kind, line feed, identifier; score = when the event was made (ms), the newest one stays, and one ahead of Redis' clock
-// counts as now. One entry a person and kind, so the queue is bounded by the people.
+// kind, line feed, identifier; score = when the event was made (ms). The newest one stays, and one ahead of Redis'
+// clock counts as now. One entry a person and kind, so the queue is bounded by the people.
 #ifndef CIOBRIDGE_CUSTOMERIO_LOOKUP_H
 #define CIOBRIDGE_CUSTOMERIO_LOOKUP_H
 
