@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/crypt.h"
-#include "codec/encode.h"
+#include "io/store_url.h"
 
 #include <errno.h>
 #include <hiredis/hiredis.h>
@@ -24,17 +24,15 @@
 #define WAIT_TIMEOUT_MS "1000"
 #define RECONNECT_PAUSE_US 100000
 #define SCRIPTS_MAXIMUM 32
-#define URL_MAXIMUM 2048
+#define SETTINGS_LIMIT (8 * STORE_URL_MAXIMUM)
 
 struct store {
 	struct arena *settings; // holds what the url says
-	const char *host;       // of a socket, its path
-	int port;               // 0: a unix socket
-	struct slice user, password, database;
-	bool tls;
+	struct store_url url;
 	int64_t wait_replicas;
 
 	redisContext *context; // NULL: not connected
+	size_t unwanted;       // answers on their way that nobody waits for; they come first
 	size_t pending;        // sent on this connection, not yet received
 	size_t lost;           // never to be answered; they come before the pending ones
 	int64_t next_attempt_us;
@@ -47,78 +45,29 @@ struct store {
 	size_t script_count;
 };
 
-static enum result store_parse_authority(struct store *store, struct slice authority)
+static enum result store_configure(struct store *store, struct slice url, const char **reason)
 {
-	struct slice password = authority;
-	for (size_t i = authority.length; i-- > 0;) {
-		if (authority.data[i] != '@')
-			continue;
-		password.length = i;
-		authority = slice_from(authority, i + 1);
-		struct slice user = slice_split(&password, ':');
-		TRY(decode_percent(store->settings, user, false, &store->user));
-		TRY(decode_percent(store->settings, password, false, &store->password));
-		break;
-	}
-	struct slice host = authority;
-	if (slice_starts_with(authority, SLICE("["))) {
-		authority = slice_from(authority, 1);
-		host = slice_split(&authority, ']');
-		authority = slice_from(authority, slice_starts_with(authority, SLICE(":")) ? 1 : 0);
-	} else {
-		host = slice_split(&authority, ':');
-	}
-	int64_t port = 6379;
-	if (!slice_is_empty(authority) && !slice_to_integer(authority, 1, 65535, &port))
+	*reason = "there is no memory for it";
+	if (store->settings == NULL)
+		return RESULT_NO_MEMORY;
+	*reason = "it is none of redis://[user[:password]@]host[:port][/database], rediss://… and unix:///path";
+	if (url.length > STORE_URL_MAXIMUM)
 		return RESULT_INVALID;
-	store->port = (int)port;
-	store->host = arena_copy(store->settings, slice_is_empty(host) ? SLICE("127.0.0.1") : host).data;
-	return store->host != NULL ? RESULT_OK : RESULT_NO_MEMORY;
-}
-
-static enum result store_parse_url(struct store *store, struct slice url)
-{
-	int64_t database = 0;
-	if (slice_starts_with(url, SLICE("unix://"))) {
-		struct slice rest = slice_from(url, 7);
-		struct slice path = slice_split(&rest, '?');
-		if (slice_starts_with(rest, SLICE("db=")))
-			store->database = slice_from(rest, 3);
-		store->host = arena_copy(store->settings, path).data;
-		if (!slice_starts_with(path, SLICE("/")))
-			return RESULT_INVALID;
-	} else {
-		store->tls = slice_starts_with(url, SLICE("rediss://"));
-		if (!store->tls && !slice_starts_with(url, SLICE("redis://")))
-			return RESULT_INVALID;
-		struct slice rest = slice_from(url, store->tls ? 9 : 8);
-		TRY(store_parse_authority(store, slice_split(&rest, '/')));
-		store->database = rest;
-	}
-	if (!slice_is_empty(store->database) && !slice_to_integer(store->database, 0, 65535, &database))
-		return RESULT_INVALID;
-	return RESULT_OK;
+	TRY(store_url_read(store->settings, url, &store->url));
+	*reason = "this build's hiredis has no TLS: use redis:// through a tunnel, or hiredis 1.0 or later";
+	return store->url.tls && !STORE_HAS_TLS ? RESULT_INVALID : RESULT_OK;
 }
 
 enum result store_new(struct slice url, int64_t wait_replicas, struct store **made, const char **reason)
 {
-	*reason = "there is no memory for it";
 	struct store *store = calloc(1, sizeof(*store));
-	if (store == NULL)
+	if (store == NULL) {
+		*reason = "there is no memory for it";
 		return RESULT_NO_MEMORY;
-	store->settings = arena_new(4 * URL_MAXIMUM);
-	store->wait_replicas = wait_replicas;
-	struct slice kept = {NULL, 0};
-	if (store->settings != NULL && url.length <= URL_MAXIMUM)
-		kept = arena_copy(store->settings, url);
-	enum result result = kept.data != NULL ? store_parse_url(store, kept) : RESULT_INVALID;
-	if (result == RESULT_OK && store->tls && !STORE_HAS_TLS) {
-		*reason = "this build's hiredis has no TLS: use redis:// through a tunnel, or hiredis 1.0 or later";
-		store_free(store);
-		return RESULT_INVALID;
 	}
-	if (result != RESULT_OK) {
-		*reason = "it is none of redis://[user[:password]@]host[:port][/database], rediss://… and unix:///path";
+	store->settings = arena_new(SETTINGS_LIMIT);
+	store->wait_replicas = wait_replicas;
+	if (store_configure(store, url, reason) != RESULT_OK) {
 		store_free(store);
 		return RESULT_INVALID;
 	}
@@ -134,6 +83,7 @@ static void store_drop(struct store *store)
 	store->context = NULL;
 	store->lost += store->pending;
 	store->pending = 0;
+	store->unwanted = 0;
 	store->script_count = 0;
 }
 
@@ -142,8 +92,8 @@ void store_free(struct store *store)
 	if (store == NULL)
 		return;
 	store_drop(store);
-	if (!slice_is_empty(store->password))
-		crypt_wipe((char *)store->password.data, store->password.length);
+	if (!slice_is_empty(store->url.password))
+		crypt_wipe((char *)store->url.password.data, store->url.password.length);
 	arena_free(store->settings);
 	free(store);
 }
@@ -155,7 +105,7 @@ static bool store_start_tls(struct store *store)
 	redisSSLContextError error = REDIS_SSL_CTX_NONE;
 	if (tls == NULL) {
 		redisInitOpenSSL();
-		tls = redisCreateSSLContext(NULL, "/etc/ssl/certs", NULL, NULL, store->host, &error);
+		tls = redisCreateSSLContext(NULL, "/etc/ssl/certs", NULL, NULL, store->url.host, &error);
 	}
 	return tls != NULL && redisInitiateSSLWithContext(store->context, tls) == REDIS_OK;
 #else
@@ -181,17 +131,17 @@ static bool store_greet(struct store *store, const struct slice *arguments, size
 // AUTH and SELECT belong to the connection, so they are repeated for each new one.
 static bool store_introduce(struct store *store)
 {
-	if (store->tls && !store_start_tls(store))
+	if (store->url.tls && !store_start_tls(store))
 		return false;
-	if (!slice_is_empty(store->password)) {
-		const struct slice arguments[] = {SLICE("AUTH"), store->user, store->password};
-		const struct slice old_form[] = {SLICE("AUTH"), store->password};
-		bool named = !slice_is_empty(store->user);
+	if (!slice_is_empty(store->url.password)) {
+		const struct slice arguments[] = {SLICE("AUTH"), store->url.user, store->url.password};
+		const struct slice old_form[] = {SLICE("AUTH"), store->url.password};
+		bool named = !slice_is_empty(store->url.user);
 		if (!store_greet(store, named ? arguments : old_form, named ? 3 : 2))
 			return false;
 	}
-	const struct slice select[] = {SLICE("SELECT"), store->database};
-	return slice_is_empty(store->database) || store_greet(store, select, 2);
+	const struct slice select[] = {SLICE("SELECT"), store->url.database};
+	return slice_is_empty(store->url.database) || store_greet(store, select, 2);
 }
 
 static void store_connect(struct store *store)
@@ -201,8 +151,8 @@ static void store_connect(struct store *store)
 		return;
 	struct timeval connect = {CONNECT_TIMEOUT_MS / 1000, CONNECT_TIMEOUT_MS % 1000 * 1000};
 	struct timeval answer = {ANSWER_TIMEOUT_MS / 1000, ANSWER_TIMEOUT_MS % 1000 * 1000};
-	store->context = store->port == 0 ? redisConnectUnixWithTimeout(store->host, connect)
-	                                  : redisConnectWithTimeout(store->host, store->port, connect);
+	store->context = store->url.port == 0 ? redisConnectUnixWithTimeout(store->url.host, connect)
+	                                  : redisConnectWithTimeout(store->url.host, store->url.port, connect);
 	if (store->context != NULL && store->context->err == 0 && redisSetTimeout(store->context, answer) == REDIS_OK &&
 	    store_introduce(store))
 		return;
@@ -216,10 +166,12 @@ static void store_connect(struct store *store)
 static bool store_is_stale(const struct store *store)
 {
 	char byte;
-	if (store->pending > 0 || store->tls)
+	if (store->pending > 0 || store->url.tls)
 		return false;
-	return recv(store->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
-	       (errno != EAGAIN && errno != EWOULDBLOCK);
+	ssize_t got = recv(store->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (got > 0)
+		return store->unwanted == 0;
+	return got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
 static bool store_is_ready(struct store *store)
@@ -305,27 +257,44 @@ static enum result store_refused(struct store *store, const redisReply *reply)
 	return RESULT_UNAVAILABLE;
 }
 
+static redisReply *store_read(struct store *store)
+{
+	void *reply = NULL;
+	if (redisGetReply(store->context, &reply) == REDIS_OK && reply != NULL)
+		return reply;
+	LOG(LOG_WARNING, "store lost", {"reason", slice_of(store->context->errstr)});
+	store_drop(store);
+	return NULL;
+}
+
+static void store_read_unwanted(struct store *store)
+{
+	while (store->unwanted > 0) {
+		redisReply *reply = store_read(store);
+		if (reply == NULL)
+			return;
+		store->unwanted--;
+		freeReplyObject(reply);
+	}
+}
+
 enum result store_receive(struct store *store, struct arena *arena, const struct reply **received)
 {
-	if (store->lost > 0) {
-		store->lost--;
-		return RESULT_UNAVAILABLE;
+	redisReply *reply = NULL;
+	if (store->lost == 0 && store->pending > 0) {
+		store_read_unwanted(store);
+		reply = store->pending > 0 ? store_read(store) : NULL;
 	}
-	void *reply = NULL;
-	if (store->pending == 0 || redisGetReply(store->context, &reply) != REDIS_OK || reply == NULL) {
-		if (store->pending > 0) {
-			LOG(LOG_WARNING, "store lost", {"reason", slice_of(store->context->errstr)});
-			store_drop(store);
-			store->lost--;
-		}
+	if (reply == NULL) {
+		store->lost -= store->lost > 0;
 		return RESULT_UNAVAILABLE;
 	}
 	store->pending--;
 	if (!arena_defer(arena, freeReplyObject, reply))
 		return RESULT_NO_MEMORY;
-	if (((redisReply *)reply)->type == REDIS_REPLY_ERROR)
+	if (reply->type == REDIS_REPLY_ERROR)
 		return store_refused(store, reply);
-	*received = reply;
+	*received = (const struct reply *)(const void *)reply;
 	return RESULT_OK;
 }
 
@@ -348,14 +317,13 @@ enum result store_confirm(struct store *store, struct arena *arena)
 
 void store_settle(struct store *store)
 {
-	while (store->pending > 0) {
-		void *reply = NULL;
-		if (redisGetReply(store->context, &reply) != REDIS_OK)
+	int done = 0;
+	while (store->pending > 0 && done == 0) {
+		if (redisBufferWrite(store->context, &done) != REDIS_OK)
 			store_drop(store);
-		else
-			store->pending--;
-		freeReplyObject(reply);
 	}
+	store->unwanted += store->pending;
+	store->pending = 0;
 	store->lost = 0;
 }
 

@@ -61,7 +61,8 @@ enum result store_call(struct store *store, struct arena *arena, const struct re
 // After writing: when replicas are asked for, waits until they have it. RESULT_UNAVAILABLE when too few said so in time.
 enum result store_confirm(struct store *store, struct arena *arena);
 
-// Drops what is queued and not received, so that the next request starts clean.
+// Ends a request: what is queued is sent, and answers that were not received are dropped when they come, so that
+// nobody waits for them.
 void store_settle(struct store *store);
 
 // Redis TIME. RESULT_UNAVAILABLE.
