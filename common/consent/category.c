@@ -16,7 +16,8 @@ STORE_SCRIPT(register_topics, "common/consent/register_topics.lua");
 #define TEXT(literal) {literal, sizeof(literal) - 1}
 
 const struct category category_all = {
-	.key = TEXT("$all"), .list = TEXT("$all"), .name = TEXT("All marketing"), .type = CATEGORY_GLOBAL, .subscribed_by_default = true};
+	.key = TEXT("$all"), .list = TEXT("$all"), .name = TEXT("All marketing"), .type = CATEGORY_GLOBAL,
+	.subscribed_by_default = true};
 const struct category category_complaint = {
 	.key = TEXT("$complaint"), .list = TEXT("$complaint"), .name = TEXT("Complaint"), .type = CATEGORY_COMPLAINT,
 	.subscribed_by_default = true};
@@ -78,25 +79,39 @@ struct slice category_list_of_topic(struct arena *arena, struct slice topic)
 	return arena_format(arena, IMPORTED_PREFIX "%.*s", (int)topic.length, topic.data);
 }
 
+// The topic as topic_is_valid gives it; data NULL when there is none. Another text would name another list.
+static enum result category_parse_topic(struct arena *arena, const struct json *json, struct slice *topic)
+{
+	struct slice text = json_text(json_get(json, "topic"));
+	*topic = (struct slice){NULL, 0};
+	if (slice_is_empty(text))
+		return RESULT_OK;
+	return topic_is_valid(arena, text, topic) && slice_equal(*topic, text) ? RESULT_OK : RESULT_MALFORMED;
+}
+
 static enum result category_parse(struct arena *arena, struct slice key, struct slice stored, struct category *category)
 {
 	const struct json *json;
+	struct slice topic;
 	TRY(json_parse(arena, stored, &json, NULL));
+	if (!json_is_object(json) || !category_key_is_word(key))
+		return RESULT_MALFORMED;
+	TRY(category_parse_topic(arena, json, &topic));
+	bool transactional = slice_equal(json_text(json_get(json, "type")), SLICE("transactional"));
 	*category = (struct category){
 		.key = key,
 		.name = category_member(json, "name"),
 		.description = category_member(json, "description"),
 		.public_description = category_member(json, "public_description"),
-		.type = slice_equal(json_text(json_get(json, "type")), SLICE("transactional")) ? CATEGORY_TRANSACTIONAL
-	                                                                                      : CATEGORY_MARKETING,
+		.type = transactional ? CATEGORY_TRANSACTIONAL : CATEGORY_MARKETING,
 		// Whatever cannot be read must not let mail through.
 		.subscribed_by_default = json_is_true(json_get(json, "subscribed_by_default")),
-		.topic = json_text(json_get(json, "topic")),
+		.topic = topic,
+		.list = topic.data == NULL ? key : category_list_of_topic(arena, topic),
 		.archived = json_is_true(json_get(json, "archived")),
 		.stored = stored,
 	};
-	category->list = slice_is_empty(category->topic) ? key : category_list_of_topic(arena, category->topic);
-	return category_key_is_word(key) && category->list.data != NULL ? RESULT_OK : RESULT_MALFORMED;
+	return category->list.data != NULL ? RESULT_OK : RESULT_NO_MEMORY;
 }
 
 static int category_compare(const void *a, const void *b)
@@ -131,7 +146,8 @@ enum result category_list_load(struct store *store, struct arena *arena, struct 
 	const struct reply *reply;
 	struct key_name key = project_key(project, "categories");
 	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("HGETALL"), key_slice(&key))));
-	*list = (struct category_list){.items = arena_array(arena, reply_count(reply) / 2 + 1, sizeof(struct category))};
+	struct category *items = arena_array(arena, reply_count(reply) / 2 + 1, sizeof(*items));
+	*list = (struct category_list){.items = items};
 	if (list->items == NULL)
 		return RESULT_NO_MEMORY;
 	for (size_t i = 0; i + 1 < reply_count(reply); i += 2) {
