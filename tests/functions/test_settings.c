@@ -152,7 +152,8 @@ Test(settings_projects, deleted_only_when_confirmed)
 	AUTO(service_close) struct service service = service_open(&function);
 	struct slice other = service_project(&service);
 	const char *key = service_key(&service, other, ROLE_ADMIN), *slug = other.data;
-	struct outcome outcome = CALL(&service, call_format(&service, "DELETE /settings/%s", slug), .key = service.root);
+	struct outcome outcome =
+		CALL(&service, call_format(&service, "DELETE /settings/%s", slug), .key = service.root);
 	EXPECT_STATUS(outcome, 422);
 	cr_assert(outcome_names_field(&outcome, "confirm"));
 	outcome = CALL(&service, call_format(&service, "DELETE /settings/%s?confirm=%s1", slug, slug),
@@ -361,7 +362,8 @@ Test(settings_webhook, takes_a_secret_and_is_switched_on)
 	struct webhook_settings settings = stored_webhook(&service, clock_now_ms());
 	cr_assert(settings.enabled && has_secret(&settings, SECRET_ONE));
 
-	outcome = CALL(&service, "PATCH /settings/{project}/webhook", .key = service.admin, .body = "{\"enabled\":false}");
+	outcome = CALL(&service, "PATCH /settings/{project}/webhook", .key = service.admin,
+	               .body = "{\"enabled\":false}");
 	EXPECT_STATUS(outcome, 200);
 	cr_assert(json_is_false(json_get(outcome.body, "enabled")));
 	settings = stored_webhook(&service, clock_now_ms());
