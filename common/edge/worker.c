@@ -155,8 +155,8 @@ static void worker_write_answer(const struct worker *worker, const struct reques
 	head_write(&head, request, answer, body.length);
 	if (buffer_failed(&head)) {
 		LOG(LOG_ERROR, "the headers of an answer are too long", {"request_id", request->id});
-		answer->status = 500;
-		fcgi_write(worker->fcgi, SLICE("Status: 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"));
+		answer->status = 503;
+		fcgi_write(worker->fcgi, SLICE("Status: 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"));
 		return;
 	}
 	if (fcgi_write(worker->fcgi, buffer_slice(&head)) != RESULT_OK)

@@ -30,6 +30,7 @@
 #define DRAIN_SECONDS 10
 
 #define IDLE_MS 1000
+#define GIVE_WAY_MS 2          // before an idle kept connection makes room for a new one
 #define EXHAUSTED_MS 100       // pause when the system has no descriptor or memory for a connection
 #define WRITE_CHUNK (1 << 20)  // libfcgi counts in int
 #define CLOSE_POLL_MS "50"     // libfcgi's own default, 2000, holds up the next request
@@ -156,6 +157,15 @@ static enum result fcgi_take_connection(struct fcgi *fcgi)
 	return RESULT_OK;
 }
 
+// A kept connection that is about to give way may just be getting its next request. A web server takes the one that it
+// used last, so after a moment of silence it is an unlikely choice.
+static bool fcgi_is_used_again(int kept)
+{
+	struct pollfd polled = {.fd = kept, .events = POLLIN};
+
+	return kept >= 0 && poll(&polled, 1, GIVE_WAY_MS) > 0;
+}
+
 // Returns RESULT_OK when request.ipcFd is a connection to read a request from.
 static enum result fcgi_wait(struct fcgi *fcgi, void (*idle)(void *context), void *context)
 {
@@ -182,6 +192,8 @@ static enum result fcgi_wait(struct fcgi *fcgi, void (*idle)(void *context), voi
 			return RESULT_OK;
 		if (fcgi->stopping)
 			return RESULT_STOP;
+		if (fcgi_is_used_again(kept))
+			return RESULT_OK;
 		TRY(fcgi_take_connection(fcgi));
 		if (fcgi->request.ipcFd != kept)
 			return RESULT_OK;
@@ -368,12 +380,21 @@ enum result fcgi_write(struct fcgi *fcgi, struct slice bytes)
 	return RESULT_OK;
 }
 
+// Closing together with the answer tells the web server at once. Closing later, when the connection lies idle in its
+// hands, would now and then take away one that it is just sending a request on.
+static bool fcgi_somebody_waits(const struct fcgi *fcgi)
+{
+	struct pollfd polled = {.fd = fcgi->listener, .events = POLLIN};
+
+	return poll(&polled, 1, 0) > 0;
+}
+
 void fcgi_finish(struct fcgi *fcgi)
 {
 	if (fcgi->listener < 0)
 		return;
 	fcgi_drain(fcgi);
-	if (fcgi->stopping)
+	if (fcgi->stopping || fcgi_somebody_waits(fcgi))
 		fcgi->request.keepConnection = 0;
 	FCGX_Finish_r(&fcgi->request);
 }
