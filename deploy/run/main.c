@@ -150,7 +150,8 @@ static int run_supervise(struct run *run)
 	for (size_t i = 0; i < run->service_count; i++) {
 		struct service *service = &run->services[i];
 
-		children[count++] = (struct child){service->name, service_start, service, SIGTERM, true, TURN_FUNCTIONS};
+		children[count++] =
+			(struct child){service->name, service_start, service, SIGTERM, true, TURN_FUNCTIONS};
 	}
 	children[count++] = (struct child){"nginx", nginx_start, run, SIGQUIT, true, TURN_WEB_SERVER};
 	children[count++] = (struct child){"herald", herald_start, run, SIGTERM, true, TURN_WEB_SERVER};

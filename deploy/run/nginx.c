@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define CONFIGURATION_LIMIT ((size_t)1 << 20)
+#define BODY_MINIMUM 1024 // bytes; a function that takes no body says so itself
 
 EMBED_FILE(nginx_template, "deploy/nginx/nginx.conf.in");
 
@@ -65,12 +66,12 @@ static enum result nginx_fill_service(struct run *run, const struct service *ser
 {
 	bool keep = service->repeatable && service->workers > 1;
 	const char *keepalive = keep ? run_text(run, "keepalive %d;", (int)service->workers - 1) : "";
-	const char *limit = run_text(run, "%lld", (long long)(service->body_limit > 0 ? service->body_limit : 1));
+	int64_t body_limit = service->body_limit > BODY_MINIMUM ? service->body_limit : BODY_MINIMUM;
 	const struct replacement replacements[] = {
 		{"NAME", slice_of(service->name)},
 		{"SOCKET", slice_of(service->socket)},
 		{"PREFIXES", nginx_expression(run, service->prefixes)},
-		{"BODY_LIMIT", slice_of(limit)},
+		{"BODY_LIMIT", slice_of(run_text(run, "%lld", (long long)body_limit))},
 		{"KEEPALIVE", slice_of(keepalive)},
 		{"KEEP", keep ? SLICE("on") : SLICE("off")},
 		{"NEXT", service->repeatable ? SLICE("error timeout invalid_header non_idempotent") : SLICE("off")},

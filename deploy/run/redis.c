@@ -24,7 +24,8 @@ enum result redis_prepare(struct run *run)
 	                                 "logfile \"%s/redis.log\"\n",
 	                                 run->sockets, run->state, run->state);
 
-	if (text.data == NULL || setenv("CIOBRIDGE_REDIS_URL", run_text(run, "unix://%s/redis.sock", run->sockets), 1) != 0)
+	const char *url = run_text(run, "unix://%s/redis.sock", run->sockets);
+	if (text.data == NULL || setenv("CIOBRIDGE_REDIS_URL", url, 1) != 0)
 		return complain("no memory");
 	place_set_aside(run, "redis.log");
 	return place_write(run, "redis.conf", text);
