@@ -252,3 +252,22 @@ Test(api_key, none_outlives_a_project_that_is_removed_meanwhile)
 	cr_assert_eq(project_delete(fixture.store, fixture.arena, fixture.project), RESULT_OK);
 	cr_assert_eq(count_holders(&fixture), 0);
 }
+
+// The list goes between the two writes, as it does when the project is removed: a time to live of a millisecond ends
+// there soon enough.
+Test(api_key, is_taken_back_when_its_list_goes_meanwhile)
+{
+	AUTO(fixture_close) struct fixture fixture = open_project();
+	struct key_name keys = project_key(fixture.project, "keys");
+	const struct json *shown;
+	size_t made = 0;
+	enum result result = RESULT_OK;
+	for (int i = 0; i < 20000 && result == RESULT_OK; i++) {
+		fixture_command(&fixture, ARGUMENTS(SLICE("HSET"), key_slice(&keys), SLICE("filler"), SLICE("{}")));
+		fixture_command(&fixture, ARGUMENTS(SLICE("PEXPIRE"), key_slice(&keys), SLICE("1")));
+		result = create(&fixture, ROLE_READ, "", &shown);
+		made += result == RESULT_OK;
+	}
+	cr_assert_eq(result, RESULT_NOT_FOUND);
+	cr_assert_eq(count_holders(&fixture), made);
+}
