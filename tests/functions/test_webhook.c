@@ -826,6 +826,12 @@ Test(webhook, a_hundred_thousand_topics)
 	cr_assert_eq(integer(ARGUMENTS(SLICE("SCARD"), key_slice(&unknown))), UNKNOWN_TOPICS_MAXIMUM);
 	cr_assert_eq(score_of(JO, "customerio_topic_000000001"), SCORE_OUT(TIME_S));
 	cr_assert_eq(score_of(JO, "customerio_topic_000099999"), 0);
+
+	struct slice mixed = quoted("{$metric$:$cio_subscription_preferences_changed$,$timestamp$:1700000009,"
+	                            "$data$:{$email_address$:$jo@example.com$,$content$:{$topics$:"
+	                            "{$topic_000099999$:false,$topic_000000001$:true}}}}");
+	expect_status(mixed, "quarantined");
+	cr_assert_eq(score_of(JO, "customerio_topic_000000001"), SCORE_IN(TIME_S + 9));
 	cr_assert_lt(took_us, 30000000, "%lld ms", (long long)took_us / 1000); // slow machines and sanitizers too
 }
 
@@ -887,11 +893,12 @@ Test(webhook, what_cannot_be_stored_is_asked_for_again)
 	switch_on();
 	block(partition_key(s.fixture.project, partition, "audit", SLICE("")));
 	block(partition_key(s.fixture.project, partition, "lookups", SLICE("")));
-	block(project_key(s.fixture.project, "quarantine"));
 	struct outcome outcome = post_bytes(SLICE(VECTOR_1));
 	EXPECT_STATUS(outcome, 503);
 	outcome = post_bytes(quoted(PREFERENCES "$data$:{$email_address$:$test@example.com$}}"));
 	EXPECT_STATUS(outcome, 503);
+	cr_assert_eq(totals_now().taken, 0);
+	block(project_key(s.fixture.project, "quarantine"));
 	outcome = post_bytes(SLICE("not JSON"));
 	EXPECT_STATUS(outcome, 503);
 	cr_assert_eq(score_of("test@example.com", "$all"), 0);
