@@ -239,7 +239,8 @@ static enum result cgi_accept(struct fcgi *fcgi)
 	fcgi->cgi_done = true;
 	fcgi_expect_body(fcgi);
 	// Only a CONTENT_LENGTH announces a body (RFC 3875 section 4.1.2); without one standard input may never end.
-	fcgi->ended = fcgi->expected == LENGTH_UNKNOWN;
+	if (fcgi->expected == LENGTH_UNKNOWN)
+		fcgi->expected = 0;
 	return RESULT_OK;
 }
 
