@@ -22,8 +22,8 @@ static struct store *store;
 static void run_redis(const char *socket)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no",
-	       "--dir", directory, "--logfile", "/dev/null", (char *)NULL);
+	execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly",
+	       "no", "--dir", directory, "--logfile", "/dev/null", (char *)NULL);
 	_exit(127);
 }
 
