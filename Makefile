@@ -34,15 +34,17 @@ FUNCTIONS = $(sort $(basename $(notdir $(wildcard functions/*.c))) $(notdir $(pa
 TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c tests/functions/test_*.c))
 TEST_FUNCTIONS = $(patsubst tests/e2e/programs/%.c,$(BUILD)/tests/e2e/%,$(wildcard tests/e2e/programs/*.c))
 FUZZERS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS = $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 SUPPORT = $(wildcard tests/support/*.c)
 SOURCES = $(wildcard common/*/*.c functions/*.c functions/*/*.c deploy/run/*.c tests/unit/*/*.c tests/functions/*.c \
-                     tests/support/*.c tests/e2e/programs/*.c)
+                     tests/support/*.c tests/fuzz/*.c tests/e2e/programs/*.c)
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 function_sources = $(wildcard functions/$(1).c functions/$(1)/*.c)
 again = $(MAKE) --no-print-directory
 
-.PHONY: all run test lint sanitize valgrind fuzz install deps build-deps clean help executables tests objects fuzzers
+.PHONY: all run test lint sanitize valgrind fuzz install deps build-deps readme clean help
+.PHONY: executables tests objects fuzzers sanitized
 
 all: build-deps ## build every function and the local start (the default)
 	@$(again) executables
@@ -52,7 +54,7 @@ run: all ## start everything here, in the foreground; PORT and VAR choose where
 
 test: deps ## every test: unit, functions, end to end
 	@$(again) executables tests
-	@tests/run --build $(BUILD) $(TESTS)
+	@tests/run --build $(BUILD) $(TESTS) $(REPLAYS)
 
 lint: deps ## the rules of the house, and every warning of both compilers
 	@$(again) objects
@@ -64,13 +66,12 @@ sanitize: deps ## every test under the address and undefined behaviour sanitizer
 	@$(again) sanitized BUILD=$(BUILD)/sanitize OPTIMISE='-O1 -g' \
 	          EXTRA_CFLAGS='$(SANITIZE)' EXTRA_LDFLAGS='$(SANITIZE)'
 
-.PHONY: sanitized
 sanitized: executables tests
-	@tests/run --build $(BUILD) $(TESTS)
+	@tests/run --build $(BUILD) $(TESTS) $(REPLAYS)
 
 valgrind: deps ## the unit and function tests under valgrind
 	@$(again) tests
-	@tests/run --build $(BUILD) --valgrind $(TESTS)
+	@tests/run --build $(BUILD) --valgrind $(TESTS) $(REPLAYS)
 
 fuzz: deps ## each fuzzer for FUZZ_SECONDS
 	@$(again) fuzzers BUILD=$(BUILD)/fuzz CC=clang OPTIMISE='-O1 -g' \
@@ -91,6 +92,10 @@ deps: ## install what building and testing needs and is missing (apt)
 build-deps:
 	@deploy/deps $(BUILD_PACKAGES)
 
+readme: all ## write the table of settings into README.md, as the executables print it
+	@$(BUILD)/status --config-table | sed -i -e '/^<!-- settings:/,/^<!-- end of settings/{//!d}' \
+	                                         -e '/^<!-- settings:/r /dev/stdin' README.md
+
 clean: ## remove what was built; the state in VAR stays
 	rm -rf $(BUILD)
 
@@ -98,7 +103,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
 
 executables: $(FUNCTIONS:%=$(BUILD)/%) $(BUILD)/run
-tests: $(TESTS) $(TEST_FUNCTIONS)
+tests: $(TESTS) $(REPLAYS) $(TEST_FUNCTIONS)
 objects: $(call object,$(SOURCES))
 fuzzers: $(FUZZERS)
 
@@ -135,6 +140,10 @@ $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/programs/%.o $(BUILD)/common/edge/main.
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libcommon.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBRARIES)
+
+# The fuzzer without libFuzzer: each seed once.
+$(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libcommon.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBRARIES)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(call object,$(SUPPORT)) $(BUILD)/libcommon.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES) -lcriterion

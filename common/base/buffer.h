@@ -19,6 +19,7 @@ struct buffer {
 // An empty buffer that may grow to `limit` bytes and is freed with the arena. NULL without memory.
 struct buffer *buffer_new(struct arena *arena, size_t limit);
 
+// Adds bytes, a NUL-terminated text, one byte, or a number in decimal.
 void buffer_append(struct buffer *buffer, struct slice bytes);
 void buffer_append_text(struct buffer *buffer, const char *text);
 void buffer_append_byte(struct buffer *buffer, char byte);
@@ -35,6 +36,7 @@ char *buffer_reserve(struct buffer *buffer, size_t size);
 // Empties the buffer and forgets a failure; keeps its memory.
 void buffer_clear(struct buffer *buffer);
 
+// Did an append fail, and what is in it. The bytes are good until the next append.
 bool buffer_failed(const struct buffer *buffer);
 struct slice buffer_slice(const struct buffer *buffer);
 

@@ -19,6 +19,7 @@ enum result crypt_random(void *bytes, size_t size);
 // `size` random bytes as base64url text: ids and keys. data is NULL on failure.
 struct slice crypt_random_text(struct arena *arena, size_t size);
 
+// RESULT_NO_MEMORY when the library fails.
 enum result crypt_sha256(struct slice bytes, unsigned char digest[static CRYPT_SHA256_SIZE]);
 
 // Lower-case hexadecimal digests in the arena; data is NULL on failure. SHA-1 serves only to name Redis scripts.

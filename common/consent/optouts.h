@@ -21,6 +21,8 @@ enum check_reason {
 	CHECK_OPTED_OUT_CATEGORY,
 	CHECK_NOT_OPTED_IN,
 };
+
+// As the API writes it: "subscribed" and so on.
 const char *check_reason_name(enum check_reason reason);
 
 struct check {

@@ -85,7 +85,7 @@ static void ready_write(const struct readiness *readiness, struct json_writer *o
 	json_key(out, "reasons");
 	json_open_array(out);
 	if (readiness->policy.data != NULL && !slice_equal(readiness->policy, SLICE("noeviction")))
-		json_write_text(out, SLICE("maxmemory-policy is not noeviction: a full Redis drops what it acknowledged"));
+		json_write_text(out, SLICE("maxmemory-policy is not noeviction: a full Redis drops what it has"));
 	if (slice_equal(slice_of(readiness->promise), SLICE("memory")))
 		json_write_text(out, SLICE("appendonly is off, or appendfsync is no: a crash of Redis loses writes"));
 	json_close_array(out);

@@ -11,7 +11,7 @@ from lint import RULES
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
 LONG_FUNCTION = "// Long.\nstatic int long_one(int n)\n{\n" + "\tn++;\n" * 50 + "\treturn n;\n}\n"
-LONG_FILE = "// Long.\n" + "extern int n;\n" * 400
+LONG_FILE = "// Long.\n" + "extern int n;\n" * 440
 
 # rule, file that is added or appended to, what is written there, what lint has to say
 BREAKS = [
@@ -38,7 +38,7 @@ BREAKS = [
     ("functions_folder", "functions/probe.c", LONG_FILE, "more than 200 lines"),
     ("lengths", "common/base/probe.c", LONG_FUNCTION, "long_one has 54 lines"),
     ("lengths", "tests/unit/base/probe.c", LONG_FUNCTION, "long_one has 54 lines"),
-    ("lengths", "common/base/probe.c", LONG_FILE, "more than 400 lines"),
+    ("lengths", "common/base/probe.c", LONG_FILE, "more than 440 lines"),
     ("layout", "common/base/probe.c", "// " + "long " * 24 + "\n", "more than 120 columns"),
     ("layout", "common/base/probe.c", "\t" * 15 + "return;\n", "more than 120 columns"),
     ("layout", "common/base/probe.c", "int a; \n", "space at the end"),
