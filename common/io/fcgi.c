@@ -395,7 +395,7 @@ void fcgi_finish(struct fcgi *fcgi)
 	if (fcgi->listener < 0)
 		return;
 	fcgi_drain(fcgi);
-	if (fcgi->stopping || fcgi_somebody_waits(fcgi))
+	if (fcgi->request.keepConnection && (fcgi->stopping || fcgi_somebody_waits(fcgi)))
 		fcgi->request.keepConnection = 0;
 	FCGX_Finish_r(&fcgi->request);
 }
