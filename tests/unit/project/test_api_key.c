@@ -7,9 +7,8 @@
 #include "project/project.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static struct fixture open_project(void)
 {
@@ -221,34 +220,27 @@ Test(api_key, all_end_with_their_project)
 }
 
 // Makes keys while the test removes the project and makes it again.
-static pid_t start_maker(struct fixture *fixture, int keys)
+static void *make_keys(void *context)
 {
-	pid_t child = fork();
-	if (child != 0)
-		return child;
-	struct fixture own = {
-		.arena = arena_new((size_t)64 << 20),
-		.store = fixture_store(),
-		.project = fixture->project,
-	};
+	struct fixture *fixture = context;
 	const struct json *shown;
-	for (int i = 0; i < keys; i++)
-		(void)create(&own, ROLE_ADMIN, "", &shown);
-	_exit(0);
+	for (int i = 0; i < 2000; i++)
+		(void)create(fixture, ROLE_ADMIN, "", &shown);
+	return NULL;
 }
 
 Test(api_key, none_outlives_a_project_that_is_removed_meanwhile)
 {
 	AUTO(fixture_close) struct fixture fixture = open_project();
-	pid_t maker = start_maker(&fixture, 2000);
+	AUTO(fixture_close) struct fixture maker = fixture_open();
+	pthread_t thread;
 	bool created;
-	int status;
-	cr_assert(maker > 0);
-	while (waitpid(maker, &status, WNOHANG) == 0) {
+	maker.project = fixture.project;
+	cr_assert_eq(pthread_create(&thread, NULL, make_keys, &maker), 0);
+	while (pthread_tryjoin_np(thread, NULL) != 0) {
 		(void)project_delete(fixture.store, fixture.arena, fixture.project);
 		(void)project_put(fixture.store, fixture.arena, fixture.project, SLICE("x"), &created);
 	}
-	cr_assert_eq(status, 0);
 	cr_assert_eq(project_delete(fixture.store, fixture.arena, fixture.project), RESULT_OK);
 	cr_assert_eq(count_holders(&fixture), 0);
 }
