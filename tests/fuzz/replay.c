@@ -1,5 +1,5 @@
-// Feeds each seed of a corpus to its fuzzer once, in place of libFuzzer. replay_<module> takes what tests/run gives every
-// program, --tap=FILE, and counts as one test.
+// Feeds each seed of a corpus to its fuzzer once, in place of libFuzzer. replay_<module> takes what tests/run gives to
+// every program, --tap=FILE, and counts as one test.
 #include "fuzz.h"
 
 #include <dirent.h>
