@@ -57,6 +57,7 @@ struct endpoint {
 	enum role access; // ROLE_NONE: open to everybody
 	enum body_kind body;
 	size_t body_limit; // bytes; 0 for BODY_NONE
+	bool any_query;    // others decide what the query holds: it is not looked at
 	const struct field *query;
 	size_t query_count;
 	const struct field *fields;

@@ -104,6 +104,7 @@ void webhook_settings_open(struct arena *arena, struct slice project, struct sli
 		else
 			LOG(LOG_ERROR, "webhook secret cannot be opened", {"project", project}, {"secret", secret.id});
 	}
+	settings->unreadable = settings->secret_count - kept;
 	settings->secret_count = kept;
 }
 

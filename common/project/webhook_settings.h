@@ -28,6 +28,7 @@ struct webhook_settings {
 	bool enabled;
 	struct webhook_secret secrets[WEBHOOK_SECRETS_MAXIMUM]; // the newest first; it alone never expires
 	size_t secret_count;
+	size_t unreadable; // secrets that webhook_settings_open could not open
 	struct slice stored; // the JSON as it was read; data NULL when the section is absent
 };
 
@@ -35,7 +36,7 @@ struct webhook_settings {
 enum result webhook_settings_load(struct store *store, struct arena *arena, struct slice project,
                                   struct webhook_settings *settings);
 
-// Drops expired secrets and unseals the rest. A secret that cannot be opened is dropped and logged.
+// Drops expired secrets and unseals the rest. A secret that cannot be opened is dropped, counted and logged.
 void webhook_settings_open(struct arena *arena, struct slice project, struct slice master_key, int64_t now_ms,
                            struct webhook_settings *settings);
 

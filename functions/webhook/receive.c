@@ -5,6 +5,7 @@
 #include "webhook.h"
 
 #include "apply.h"
+#include "base/clock.h"
 #include "codec/crypt.h"
 #include "customerio/quarantine.h"
 #include "customerio/recent_events.h"
@@ -41,7 +42,7 @@ static enum result receive_headers(struct request *request, struct receipt *rece
 static enum result receive_secrets(struct request *request, struct receipt *receipt)
 {
 	struct webhook_settings *settings = &receipt->settings;
-	TRY(store_time_ms(request->store, request->arena, &receipt->now_ms));
+	receipt->now_ms = clock_now_ms();
 	TRY(webhook_settings_load(request->store, request->arena, receipt->project, settings));
 	webhook_settings_open(request->arena, receipt->project, request->config->master_key, receipt->now_ms, settings);
 	for (size_t i = 0; i < settings->secret_count; i++) {
@@ -91,7 +92,10 @@ static enum result receive_verify(struct receipt *receipt)
 		                (struct slice){(const char *)receipt->signature, sizeof(digest)}))
 			receipt->secret_id = receipt->settings.secrets[i].id;
 	}
-	return slice_is_empty(receipt->secret_id) ? RESULT_UNAUTHENTICATED : RESULT_OK;
+	if (!slice_is_empty(receipt->secret_id))
+		return RESULT_OK;
+	// It may be signed with a secret that our own fault keeps us from reading: let Customer.io try again soon.
+	return receipt->settings.unreadable > 0 ? RESULT_UNAVAILABLE : RESULT_UNAUTHENTICATED;
 }
 
 static enum result receive_apply(struct request *request, const struct receipt *receipt, struct webhook_effect *effect)
@@ -160,6 +164,7 @@ const struct endpoint webhook_receive = {
 	.path = "/webhook/{project}",
 	.summary = "Customer.io's reporting webhook",
 	.access = ROLE_NONE,
+	.any_query = true,
 	.body = BODY_STREAMED,
 	.body_limit = (size_t)32 << 20,
 	.handle = receive_handle,

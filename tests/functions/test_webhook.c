@@ -1176,3 +1176,25 @@ Test(webhook, the_quarantine_is_bounded)
 	cr_assert_eq(totals_now().dropped, 1);
 	expect_retried(retry("{}"), 0, 0, 0, QUARANTINE_ENTRIES);
 }
+
+Test(webhook, the_query_is_nobodys_business)
+{
+	static const char *const queries[] = {"?a=b", "?", "?a=b&a=b", "?%zz", "?cursor=x"};
+	struct slice body = SLICE("{\"metric\":\"sent\"}");
+	switch_on();
+	for (size_t i = 0; i < COUNT_OF(queries); i++) {
+		const char *line = call_format(&s, "%s%s", POST, queries[i]);
+		struct outcome outcome = post_signed(line, AT, sign(SLICE(KEY), SLICE(AT), body), body);
+		EXPECT_STATUS(outcome, 200);
+	}
+}
+
+Test(webhook, a_secret_that_cannot_be_opened_is_no_wrong_signature)
+{
+	struct slice body = SLICE("{\"metric\":\"sent\"}");
+	switch_on();
+	s.config.master_key = SLICE("another master key that seals nothing here");
+	EXPECT_STATUS(post_bytes(body), 503);
+	s.config.master_key = SLICE(CALL_MASTER_KEY);
+	EXPECT_STATUS(post_bytes(body), 200);
+}
