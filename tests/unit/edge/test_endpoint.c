@@ -101,11 +101,13 @@ static const struct field fields[] = {
 	{.name = "any", .type = FIELD_ANY},
 };
 
-static const struct endpoint get = {"GET", "/thing/{id}", "", ROLE_NONE, BODY_NONE, 0, FIELDS(query), .handle = handle};
+static const struct endpoint get = {
+	"GET", "/thing/{id}", "", ROLE_NONE, BODY_NONE, .query = FIELDS(query), .handle = handle,
+};
 static const struct endpoint second = {"GET", "/thing/first", "", ROLE_NONE, BODY_NONE, .handle = handle};
 static const struct endpoint slash = {"GET", "/slash/", "", ROLE_NONE, BODY_NONE, .handle = handle};
 static const struct endpoint required = {
-	"GET", "/needed", "", ROLE_NONE, BODY_NONE, 0, FIELDS(needed), .handle = handle,
+	"GET", "/needed", "", ROLE_NONE, BODY_NONE, .query = FIELDS(needed), .handle = handle,
 };
 static const struct endpoint post = {
 	"POST", "/thing/{id}", "", ROLE_NONE, BODY_JSON, LIMIT, .fields = FIELDS(fields), .handle = handle,
@@ -118,7 +120,7 @@ static const struct endpoint headers = {"GET", "/headers", "", ROLE_NONE, BODY_N
 static const struct endpoint large = {"GET", "/large", "", ROLE_NONE, BODY_NONE, .handle = handle_large};
 static const struct endpoint hungry = {"GET", "/hungry", "", ROLE_NONE, BODY_NONE, .handle = handle_hungry};
 static const struct endpoint refusal = {
-	"GET", "/refusal", "", ROLE_NONE, BODY_NONE, 0, FIELDS(result_query), .handle = handle_refusal,
+	"GET", "/refusal", "", ROLE_NONE, BODY_NONE, .query = FIELDS(result_query), .handle = handle_refusal,
 };
 static const struct endpoint *const endpoints[] = {
 	&get, &second, &slash, &required, &post, &required_body, &stream, &headers, &large, &hungry, &refusal,
