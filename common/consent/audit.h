@@ -1,5 +1,6 @@
 // The audit: every effective change, in the stream cb:{P:NN}:audit of the recipient's partition. Fields: recipient,
-// category (the name of its list, see consent/category.h), old and new (scores: +ms out, -ms in, old empty when there was none), source, reference.
+// category (the name of its list, see consent/category.h), old and new (scores: +ms out, -ms in, old empty when there
+// was none), source, reference.
 #ifndef CIOBRIDGE_CONSENT_AUDIT_H
 #define CIOBRIDGE_CONSENT_AUDIT_H
 
