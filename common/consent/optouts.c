@@ -10,21 +10,24 @@
 
 STORE_SCRIPT(list_optouts, "common/consent/list_optouts.lua");
 
-#define CHECK_LISTS 3 // complaint, all marketing, the category itself
+#define CHECK_LISTS 3 // complaint, all marketing, the category itself; fewer where these are the same
 
 const char *check_reason_name(enum check_reason reason)
 {
 	static const char *const names[] = {
-		[CHECK_SUBSCRIBED] = "subscribed",           [CHECK_TRANSACTIONAL] = "transactional",
-		[CHECK_COMPLAINT] = "complaint",             [CHECK_OPTED_OUT_ALL] = "opted_out_all",
-		[CHECK_OPTED_OUT_CATEGORY] = "opted_out_category", [CHECK_NOT_OPTED_IN] = "not_opted_in",
+		[CHECK_SUBSCRIBED] = "subscribed",
+		[CHECK_TRANSACTIONAL] = "transactional",
+		[CHECK_COMPLAINT] = "complaint",
+		[CHECK_OPTED_OUT_ALL] = "opted_out_all",
+		[CHECK_OPTED_OUT_CATEGORY] = "opted_out_category",
+		[CHECK_NOT_OPTED_IN] = "not_opted_in",
 	};
 	return names[reason];
 }
 
-static struct check check_decide(const struct category *category, const int64_t scores[CHECK_LISTS])
+static struct check check_decide(const struct category *category, const int64_t *scores, size_t count)
 {
-	int64_t complaint = scores[0], all = scores[1], own = scores[2];
+	int64_t complaint = scores[0], all = count > 1 ? scores[1] : 0, own = scores[count - 1];
 	if (complaint > 0)
 		return (struct check){false, CHECK_COMPLAINT, complaint};
 	if (category->type == CATEGORY_TRANSACTIONAL)
@@ -94,7 +97,7 @@ static enum result check_receive(struct store *store, struct arena *arena, const
 		int64_t scores[CHECK_LISTS] = {0};
 		for (size_t list = 0; list < list_count; list++)
 			scores[list] = reply_integer(reply_at(replies[list], i));
-		checks[group->places[i]] = check_decide(category, scores);
+		checks[group->places[i]] = check_decide(category, scores, list_count);
 	}
 	return RESULT_OK;
 }
@@ -182,7 +185,8 @@ static enum result gather_partition(struct store *store, struct arena *arena, si
 	gathering->total += reply_integer(reply_at(reply, 0));
 	for (size_t i = 0; i < count; i++) {
 		struct opt_out *row = &gathering->rows[gathering->count++];
-		*row = (struct opt_out){reply_text(reply_at(reply, 1 + 2 * i)), reply_integer(reply_at(reply, 2 + 2 * i))};
+		row->recipient = reply_text(reply_at(reply, 1 + 2 * i));
+		row->made_at_ms = reply_integer(reply_at(reply, 2 + 2 * i));
 	}
 	if (count < limit)
 		return RESULT_OK;
@@ -245,8 +249,8 @@ static enum result page_take(struct arena *arena, const struct gathering *gather
 }
 
 // A whole address needs no search through the list.
-static enum result page_look_up(struct store *store, struct arena *arena, struct slice project,
-                                struct slice list, struct slice recipient, struct opt_out_page *page)
+static enum result page_look_up(struct store *store, struct arena *arena, struct slice project, struct slice list,
+                                struct slice recipient, struct opt_out_page *page)
 {
 	int64_t score;
 	TRY(optouts_choices_of(store, arena, project, recipient, &list, 1, &score));
@@ -260,19 +264,18 @@ enum result optouts_list(struct store *store, struct arena *arena, struct slice 
 {
 	struct place place;
 	struct gathering gathering;
-	struct slice recipient = {NULL, 0};
+	bool searches = !slice_is_empty(search);
 	TRY(place_read(arena, cursor, &place));
 	*page = (struct opt_out_page){.rows = arena_array(arena, limit + 1, sizeof(struct opt_out))};
 	if (page->rows == NULL)
 		return RESULT_NO_MEMORY;
-	bool searches = recipient_read(arena, search, &recipient);
 	if (searches && slice_is_empty(place.score))
-		TRY(page_look_up(store, arena, project, list, recipient, page));
+		TRY(page_look_up(store, arena, project, list, search, page));
 	bool found = page->count > 0;
 	size_t rows = searches && !found ? OPTOUTS_SEARCH_ROWS / PROJECT_PARTITIONS : limit;
 	TRY(gather_rows(store, arena, project, list, &place, rows, &gathering));
 	page->total = gathering.total;
-	return found ? RESULT_OK : page_take(arena, &gathering, recipient, limit, page);
+	return found ? RESULT_OK : page_take(arena, &gathering, search, limit, page);
 }
 
 enum result optouts_count(struct store *store, struct arena *arena, struct slice project, const struct slice *lists,

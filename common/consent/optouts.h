@@ -48,8 +48,9 @@ struct opt_out_page {
 	struct slice cursor; // opaque, for the next page; data NULL: this was the last
 };
 
-// A page of the recipients now out of the category whose choices are in `list`. `search`: empty, or part of the recipient (a full one is looked up).
-// `cursor`: empty, or of the page before (RESULT_INVALID when it is not one).
+// A page of the recipients now out of the category whose choices are in `list`. `search`: empty, or a part of the
+// recipient, from recipient_read (a whole one is looked up). `cursor`: empty, or of the page before (RESULT_INVALID
+// when it is none).
 enum result optouts_list(struct store *store, struct arena *arena, struct slice project, struct slice list,
                          struct slice search, struct slice cursor, size_t limit, struct opt_out_page *page);
 

@@ -40,17 +40,19 @@ static void bulk_read_entry(struct request *request, struct bulk *bulk, const st
                             struct slice otherwise, const struct json *entry, size_t index)
 {
 	const char *fault = entry_fault(entry);
-	struct slice key = json_text(json_get(entry, "category")), recipient;
-	const struct category *category = find_category(list, slice_is_empty(key) ? otherwise : key);
+	const struct json *key = json_get(entry, "category");
+	const struct category *category = find_category(list, key != NULL ? json_text(key) : otherwise);
+	struct slice recipient;
 	if (fault == NULL && category == NULL)
 		fault = "there is no such category";
 	if (fault == NULL && !recipient_read(request->arena, json_text(json_get(entry, "identifier")), &recipient))
-		fault = "identifier has to be text of 1 to 512 bytes without control characters";
+		fault = "identifier " IDENTIFIER_RULE;
 	if (fault != NULL) {
 		bulk_refuse(bulk, index, fault);
 		return;
 	}
-	bulk->choices[bulk->count++] = (struct choice){.recipient = recipient, .category = category, .value = CHOICE_OUT};
+	bulk->choices[bulk->count++] =
+		(struct choice){.recipient = recipient, .category = category, .value = CHOICE_OUT};
 }
 
 static enum result bulk_read(struct request *request, struct bulk *bulk)
@@ -77,6 +79,7 @@ static enum result bulk_read(struct request *request, struct bulk *bulk)
 
 static enum result add_many(struct request *request, struct answer *answer)
 {
+	struct slice project = request_project(request);
 	struct bulk bulk;
 	TRY(bulk_read(request, &bulk));
 	struct choice_origin origin = {
@@ -84,8 +87,7 @@ static enum result add_many(struct request *request, struct answer *answer)
 	enum choice_outcome *outcomes = arena_array(request->arena, bulk.count + 1, sizeof(*outcomes));
 	if (outcomes == NULL)
 		return RESULT_NO_MEMORY;
-	TRY(choices_record(request->store, request->arena, request_project(request), NULL, &origin, bulk.choices, bulk.count,
-	                   outcomes));
+	TRY(choices_record(request->store, request->arena, project, NULL, &origin, bulk.choices, bulk.count, outcomes));
 	TRY(store_confirm(request->store, request->arena));
 	int64_t changed = 0;
 	for (size_t i = 0; i < bulk.count; i++)
@@ -102,10 +104,12 @@ static enum result add_many(struct request *request, struct answer *answer)
 }
 
 static const struct field bulk_fields[] = {
-	{.name = "opt_outs", .type = FIELD_LIST, .required = true, .maximum = BATCH_MAXIMUM,
+	{.name = "opt_outs",
+         .type = FIELD_LIST,
+         .required = true,
+         .maximum = BATCH_MAXIMUM,
          .help = "at most 10,000 of {identifier, category?}"},
-	{.name = "category", .type = FIELD_TEXT, .maximum = CATEGORY_KEY_MAXIMUM,
-         .help = "for entries without one; omitted: all marketing"},
+	CATEGORY_FIELD("for entries without one; omitted: all marketing"),
 };
 
 const struct endpoint optouts_bulk = {

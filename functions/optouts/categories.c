@@ -1,14 +1,13 @@
-// The categories: listed, made, shown, edited. They are archived instead of removed, since choices outlive them.
+// The categories, all and one. They are archived instead of removed, since choices outlive them.
 #include "optouts.h"
 
 #include "consent/optouts.h"
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAXIMUM 1000
-#define CATEGORY_BODY_LIMIT ((size_t)64 << 10) // bytes
 
-static enum result write_category(struct request *request, struct answer *answer, int status,
-                                  const struct category *category)
+enum result optouts_category_answer(struct request *request, struct answer *answer, int status,
+                                    const struct category *category)
 {
 	int64_t count;
 	TRY(optouts_count(request->store, request->arena, request_project(request), &category->list, 1, &count));
@@ -51,7 +50,10 @@ static enum result list_categories(struct request *request, struct answer *answe
 }
 
 static const struct field list_query[] = {
-	{.name = "cursor", .type = FIELD_TEXT, .maximum = CATEGORY_KEY_MAXIMUM, .help = "next_cursor of the page before"},
+	{.name = "cursor",
+         .type = FIELD_TEXT,
+         .maximum = CATEGORY_KEY_MAXIMUM,
+         .help = "next_cursor of the page before"},
 	{.name = "limit", .type = FIELD_INTEGER, .minimum = 1, .maximum = LIMIT_MAXIMUM, .help = "default 100"},
 };
 
@@ -69,7 +71,7 @@ static enum result show_category(struct request *request, struct answer *answer)
 {
 	const struct category *category;
 	TRY(optouts_category(request, request_parameter(request, "key"), &category));
-	return write_category(request, answer, 200, category);
+	return optouts_category_answer(request, answer, 200, category);
 }
 
 const struct endpoint optouts_category_get = {
@@ -78,144 +80,4 @@ const struct endpoint optouts_category_get = {
 	.summary = "One category",
 	.access = ROLE_READ,
 	.handle = show_category,
-};
-
-// What is left out keeps its value.
-static void take_members(const struct json *body, struct category *category)
-{
-	struct {
-		const char *name;
-		struct slice *text;
-	} texts[] = {
-		{"name", &category->name},
-		{"description", &category->description},
-		{"public_description", &category->public_description},
-	};
-	for (size_t i = 0; i < COUNT_OF(texts); i++) {
-		if (json_is_text(json_get(body, texts[i].name)))
-			*texts[i].text = json_text(json_get(body, texts[i].name));
-	}
-	const struct json *type = json_get(body, "type");
-	if (type != NULL)
-		category->type = slice_equal(json_text(type), SLICE("transactional")) ? CATEGORY_TRANSACTIONAL
-		                                                                      : CATEGORY_MARKETING;
-	const struct json *by_default = json_get(body, "subscribed_by_default"), *archived = json_get(body, "archived");
-	if (by_default != NULL)
-		category->subscribed_by_default = json_is_true(by_default);
-	if (archived != NULL)
-		category->archived = json_is_true(archived);
-}
-
-static enum result read_topic(struct request *request, const struct json *value, struct slice *topic)
-{
-	*topic = (struct slice){NULL, 0};
-	if (value == NULL || json_is_null(value) || topic_is_valid(request->arena, json_text(value), topic))
-		return RESULT_OK;
-	return refuse_field(request, "topic", "has to be Customer.io's identifier, such as topic_4");
-}
-
-static enum result new_category(struct request *request, struct category *category)
-{
-	struct slice key = json_text(json_get(request->body, "key")), topic;
-	TRY(read_topic(request, json_get(request->body, "topic"), &topic));
-	if (!category_key_is_valid(key, topic))
-		return refuse_field(request, "key",
-		                    "has to be 1 to 64 of A-Z a-z 0-9 _ -; customerio_<topic> belongs to that topic");
-	*category = (struct category){.key = key, .name = key, .topic = topic, .subscribed_by_default = true};
-	category->list = slice_is_empty(topic) ? key : category_list_of_topic(request->arena, topic);
-	take_members(request->body, category);
-	return category->list.data != NULL ? RESULT_OK : RESULT_NO_MEMORY;
-}
-
-static enum result add_category(struct request *request, struct answer *answer)
-{
-	struct category category;
-	struct category_list all;
-	TRY(new_category(request, &category));
-	TRY(category_list_load(request->store, request->arena, request_project(request), &all));
-	if (category_find(&all, category.key) != NULL)
-		return refuse(request, RESULT_CONFLICT, "There is a category with this key already.");
-	if (!slice_is_empty(category.topic) && category_find_by_topic(&all, category.topic) != NULL)
-		return refuse(request, RESULT_CONFLICT, "There is a category with this topic already.");
-	if (all.count >= CATEGORIES_MAXIMUM)
-		return refuse(request, RESULT_CONFLICT, "The project has 10,000 categories, the most it can have.");
-	TRY(category_save(request->store, request->arena, request_project(request), &category));
-	TRY(store_confirm(request->store, request->arena));
-	TRY(write_category(request, answer, 201, &category));
-	struct slice project = request_project(request);
-	answer_header(answer, "Location",
-	              arena_format(request->arena, "/optouts/%.*s/categories/%.*s", (int)project.length, project.data,
-	                           (int)category.key.length, category.key.data));
-	return RESULT_OK;
-}
-
-#define MEMBERS                                                                                                    \
-	{.name = "name", .type = FIELD_TEXT, .minimum = 1, .maximum = CATEGORY_NAME_MAXIMUM, .help = "default: the key"},  \
-		{.name = "description", .type = FIELD_TEXT, .maximum = CATEGORY_DESCRIPTION_MAXIMUM,                           \
-	         .help = "for the team"},                                                                              \
-		{.name = "public_description", .type = FIELD_TEXT, .maximum = CATEGORY_DESCRIPTION_MAXIMUM,                    \
-	         .help = "for recipients"},                                                                            \
-		{.name = "type", .type = FIELD_CHOICE, .choices = "marketing transactional", .help = "default marketing"},     \
-		{.name = "subscribed_by_default", .type = FIELD_BOOLEAN, .help = "default true"},                              \
-		{.name = "topic", .type = FIELD_ANY,                                                                           \
-	         .help = "Customer.io's topic, such as topic_4, or null; cannot be changed later"},                    \
-		{.name = "archived", .type = FIELD_BOOLEAN, .help = "hidden from recipients"}
-
-static const struct field add_fields[] = {
-	{.name = "key", .type = FIELD_TEXT, .required = true, .minimum = 1, .maximum = CATEGORY_KEY_MAXIMUM,
-         .help = "letters, digits, _ and -; never changes"},
-	MEMBERS,
-};
-
-const struct endpoint optouts_category_add = {
-	.method = "POST",
-	.path = "/optouts/{project}/categories",
-	.summary = "Make a category",
-	.access = ROLE_ADMIN,
-	.body = BODY_JSON,
-	.body_limit = CATEGORY_BODY_LIMIT,
-	.fields = add_fields,
-	.field_count = COUNT_OF(add_fields),
-	.handle = add_category,
-};
-
-static bool is_same_or_absent(const struct json *value, struct slice text)
-{
-	return value == NULL || slice_equal(json_text(value), text);
-}
-
-static enum result edit_category(struct request *request, struct answer *answer)
-{
-	const struct category *found;
-	TRY(optouts_category(request, request_parameter(request, "key"), &found));
-	struct category category = *found;
-	if (category.stored.data == NULL)
-		return refuse(request, RESULT_INVALID, "Reserved categories cannot be edited.");
-	if (!is_same_or_absent(json_get(request->body, "key"), category.key))
-		refuse_field(request, "key", "never changes");
-	if (!is_same_or_absent(json_get(request->body, "topic"), category.topic))
-		refuse_field(request, "topic", "cannot be changed: make a category for that topic");
-	if (request->problem.error_count > 0)
-		return RESULT_INVALID;
-	take_members(request->body, &category);
-	TRY(category_save(request->store, request->arena, request_project(request), &category));
-	TRY(store_confirm(request->store, request->arena));
-	return write_category(request, answer, 200, &category);
-}
-
-static const struct field edit_fields[] = {
-	{.name = "key", .type = FIELD_TEXT, .maximum = CATEGORY_KEY_MAXIMUM, .help = "never changes"},
-	MEMBERS,
-};
-
-const struct endpoint optouts_category_edit = {
-	.method = "PATCH",
-	.path = "/optouts/{project}/categories/{key}",
-	.summary = "Edit a category; members left out keep their value",
-	.access = ROLE_ADMIN,
-	.body = BODY_JSON,
-	.body_limit = CATEGORY_BODY_LIMIT,
-	.fields = edit_fields,
-	.field_count = COUNT_OF(edit_fields),
-	.handle = edit_category,
 };

@@ -40,8 +40,8 @@ static enum result add(struct request *request, struct answer *answer)
 }
 
 static const struct field add_fields[] = {
-	{.name = "identifier", .type = FIELD_RECIPIENT, .required = true, .help = "e-mail address or other identifier"},
-	{.name = "category", .type = FIELD_TEXT, .maximum = CATEGORY_KEY_MAXIMUM, .help = "omitted: all marketing"},
+	IDENTIFIER_FIELD,
+	CATEGORY_FIELD("omitted: all marketing"),
 };
 
 const struct endpoint optouts_add = {
@@ -64,21 +64,22 @@ static enum result remove_one(struct request *request, struct answer *answer)
 	TRY(optouts_identifier(request, request_query(request, "identifier"), &recipient));
 	TRY(optouts_category(request, request_query(request, "category"), &category));
 	if (category->type == CATEGORY_COMPLAINT)
-		return refuse_field(request, "category", "only the recipient can lift a complaint, on the preference page");
+		return refuse_field(request, "category",
+		                    "only the recipient can lift a complaint, on the preference page");
 	TRY(record(request, category, recipient, CHOICE_IN, &changed));
 	return answer_changed(answer, changed);
 }
 
 static const struct field remove_query[] = {
-	{.name = "identifier", .type = FIELD_RECIPIENT, .required = true, .help = "e-mail address or other identifier"},
-	{.name = "category", .type = FIELD_TEXT, .maximum = CATEGORY_KEY_MAXIMUM, .help = "omitted: all marketing"},
+	IDENTIFIER_FIELD,
+	CATEGORY_FIELD("omitted: all marketing"),
 };
 
 const struct endpoint optouts_remove = {
 	.method = "DELETE",
 	.path = "/optouts/{project}",
-	.summary = "Opt a recipient in. For one marketing category while all marketing is out: that one only, the others "
-		   "are recorded as out.",
+	.summary = "Opt a recipient in. For one marketing category while all marketing is out: that one only, the "
+		   "others are recorded as out.",
 	.access = ROLE_ADMIN,
 	.query = remove_query,
 	.query_count = COUNT_OF(remove_query),

@@ -28,8 +28,8 @@ static enum result check_one(struct request *request, struct answer *answer)
 }
 
 static const struct field one_query[] = {
-	{.name = "identifier", .type = FIELD_RECIPIENT, .required = true, .help = "e-mail address or other identifier"},
-	{.name = "category", .type = FIELD_TEXT, .maximum = CATEGORY_KEY_MAXIMUM, .help = "omitted: marketing in general"},
+	IDENTIFIER_FIELD,
+	CATEGORY_FIELD("omitted: marketing in general"),
 };
 
 const struct endpoint optouts_check_one = {
@@ -50,7 +50,7 @@ static enum result read_identifiers(struct request *request, const struct json *
 		return RESULT_NO_MEMORY;
 	for (size_t i = 0; i < count; i++) {
 		if (!recipient_read(request->arena, json_text(json_at(list, i)), &(*recipients)[i]))
-			refuse_index(request, i, "has to be text of 1 to 512 bytes without control characters");
+			refuse_index(request, i, IDENTIFIER_RULE);
 	}
 	return request->problem.error_count == 0 ? RESULT_OK : RESULT_INVALID;
 }
@@ -58,6 +58,7 @@ static enum result read_identifiers(struct request *request, const struct json *
 static enum result check_many(struct request *request, struct answer *answer)
 {
 	const struct json *list = json_get(request->body, "identifiers");
+	struct slice project = request_project(request);
 	size_t count = json_count(list);
 	const struct category *category;
 	struct slice *recipients;
@@ -66,7 +67,7 @@ static enum result check_many(struct request *request, struct answer *answer)
 		return RESULT_NO_MEMORY;
 	TRY(read_identifiers(request, list, &recipients));
 	TRY(optouts_category(request, json_text(json_get(request->body, "category")), &category));
-	TRY(optouts_check(request->store, request->arena, request_project(request), category, recipients, count, checks));
+	TRY(optouts_check(request->store, request->arena, project, category, recipients, count, checks));
 	struct json_writer *out = answer_json(answer, 200);
 	json_open_object(out);
 	json_key(out, "results");
@@ -79,8 +80,12 @@ static enum result check_many(struct request *request, struct answer *answer)
 }
 
 static const struct field many_fields[] = {
-	{.name = "identifiers", .type = FIELD_LIST, .required = true, .maximum = BATCH_MAXIMUM, .help = "at most 10,000"},
-	{.name = "category", .type = FIELD_TEXT, .maximum = CATEGORY_KEY_MAXIMUM, .help = "omitted: marketing in general"},
+	{.name = "identifiers",
+         .type = FIELD_LIST,
+         .required = true,
+         .maximum = BATCH_MAXIMUM,
+         .help = "at most 10,000"},
+	CATEGORY_FIELD("omitted: marketing in general"),
 };
 
 const struct endpoint optouts_check_many = {

@@ -15,7 +15,7 @@ enum result optouts_identifier(struct request *request, struct slice text, struc
 {
 	if (recipient_read(request->arena, text, recipient))
 		return RESULT_OK;
-	return refuse_field(request, "identifier", "has to be 1 to 512 bytes of UTF-8 without control characters");
+	return refuse_field(request, "identifier", IDENTIFIER_RULE);
 }
 
 int64_t optouts_shown_time(int64_t made_at_ms)

@@ -6,15 +6,27 @@
 #include "consent/choice.h"
 #include "edge/endpoint.h"
 
-#define BATCH_MAXIMUM 10000                    // identifiers or opt-outs in one request
-#define BATCH_BODY_LIMIT ((size_t)8 << 20)     // bytes: 10,000 long identifiers and their categories
-#define SMALL_BODY_LIMIT ((size_t)16 << 10)    // bytes
+#define BATCH_MAXIMUM 10000                 // identifiers or opt-outs in one request
+#define BATCH_BODY_LIMIT ((size_t)8 << 20)  // bytes: 10,000 long identifiers and their categories
+#define SMALL_BODY_LIMIT ((size_t)16 << 10) // bytes
 
-extern const struct endpoint optouts_check_one, optouts_check_many, optouts_page, optouts_add, optouts_remove, optouts_bulk,
-	optouts_recipient, optouts_categories, optouts_category_add, optouts_category_get, optouts_category_edit;
+// A category that is left out means all marketing. An empty one does not: somebody failed to fill it in.
+#define CATEGORY_FIELD(text)                                                                                       \
+	{.name = "category", .type = FIELD_TEXT, .minimum = 1, .maximum = CATEGORY_KEY_MAXIMUM, .help = (text)}
+#define IDENTIFIER_FIELD                                                                                           \
+	{.name = "identifier", .type = FIELD_RECIPIENT, .required = true, .help = "e-mail address or other identifier"}
+#define IDENTIFIER_RULE "has to be text of 1 to 512 bytes without control characters"
+
+extern const struct endpoint optouts_check_one, optouts_check_many, optouts_page, optouts_add, optouts_remove,
+	optouts_bulk, optouts_recipient, optouts_categories, optouts_category_add, optouts_category_get,
+	optouts_category_edit;
 
 // The category named by a query parameter or member; `key` empty means all marketing. RESULT_NOT_FOUND, said in words.
 enum result optouts_category(struct request *request, struct slice key, const struct category **category);
+
+// Answers with a category and how many are out of it.
+enum result optouts_category_answer(struct request *request, struct answer *answer, int status,
+                                    const struct category *category);
 
 // Reads an identifier. RESULT_INVALID, said of the field "identifier".
 enum result optouts_identifier(struct request *request, struct slice text, struct slice *recipient);

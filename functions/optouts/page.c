@@ -24,14 +24,26 @@ static void write_page(struct json_writer *out, const struct category *category,
 	json_close_object(out);
 }
 
+// Nothing is no search; but what no recipient can contain must not list all of them.
+static enum result read_search(struct request *request, struct slice *search)
+{
+	struct slice text = request_query(request, "search");
+	*search = SLICE("");
+	if (slice_is_empty(slice_trim(text)) || recipient_read(request->arena, text, search))
+		return RESULT_OK;
+	return refuse_field(request, "search", IDENTIFIER_RULE);
+}
+
 static enum result list_page(struct request *request, struct answer *answer)
 {
 	const struct category *category;
 	struct opt_out_page page;
+	struct slice search, cursor = request_query(request, "cursor");
 	size_t limit = (size_t)request_query_integer(request, "limit", LIMIT_DEFAULT);
+	TRY(read_search(request, &search));
 	TRY(optouts_category(request, request_query(request, "category"), &category));
 	enum result result = optouts_list(request->store, request->arena, request_project(request), category->list,
-	                                  request_query(request, "search"), request_query(request, "cursor"), limit, &page);
+	                                  search, cursor, limit, &page);
 	if (result == RESULT_INVALID)
 		return refuse_field(request, "cursor", "is not one of a page before");
 	TRY(result);
@@ -40,10 +52,17 @@ static enum result list_page(struct request *request, struct answer *answer)
 }
 
 static const struct field page_query[] = {
-	{.name = "category", .type = FIELD_TEXT, .maximum = CATEGORY_KEY_MAXIMUM, .help = "omitted: marketing in general"},
+	CATEGORY_FIELD("omitted: marketing in general"),
 	{.name = "search", .type = FIELD_RECIPIENT, .help = "an address, which is looked up, or a part of one"},
-	{.name = "cursor", .type = FIELD_TEXT, .maximum = CURSOR_MAXIMUM, .help = "next_cursor of the page before"},
-	{.name = "limit", .type = FIELD_INTEGER, .minimum = 1, .maximum = OPTOUTS_PAGE_MAXIMUM, .help = "default 100"},
+	{.name = "cursor",
+         .type = FIELD_TEXT,
+         .maximum = CURSOR_MAXIMUM,
+         .help = "next_cursor of the page before"},
+	{.name = "limit",
+         .type = FIELD_INTEGER,
+         .minimum = 1,
+         .maximum = OPTOUTS_PAGE_MAXIMUM,
+         .help = "default 100"},
 };
 
 const struct endpoint optouts_page = {

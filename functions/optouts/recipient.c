@@ -39,8 +39,8 @@ static enum result subject_load(struct request *request, struct subject *subject
 	struct slice project = request_project(request);
 	TRY(optouts_identifier(request, request_parameter(request, "identifier"), &subject->recipient));
 	TRY(subject_load_categories(request, subject));
-	TRY(optouts_choices_of(request->store, request->arena, project, subject->recipient, subject->lists, subject->count,
-	                       subject->scores));
+	TRY(optouts_choices_of(request->store, request->arena, project, subject->recipient, subject->lists,
+	                       subject->count, subject->scores));
 	return audit_history(request->store, request->arena, project, subject->recipient, &subject->history,
 	                     &subject->history_count, &subject->history_is_complete);
 }
