@@ -56,13 +56,14 @@ static enum result place_take_lock(struct run *run)
 	return complain("another run uses %s; give this one its own VAR and PORT", run->state);
 }
 
-// A socket's path has to fit into struct sockaddr_un.
+// A socket's path has to fit into struct sockaddr_un, and into a URL.
 static enum result place_choose_sockets(struct run *run)
 {
 	char temporary[] = "/tmp/ciobridge-XXXXXX";
 
 	run->sockets = run_text(run, "%s/run", run->state);
-	if (strlen(run->sockets) + SOCKET_NAME_MAXIMUM < sizeof(((struct sockaddr_un *)NULL)->sun_path))
+	if (strlen(run->sockets) + SOCKET_NAME_MAXIMUM < sizeof(((struct sockaddr_un *)NULL)->sun_path) &&
+	    strchr(run->sockets, ' ') == NULL)
 		return place_make_directory(run->sockets);
 	if (mkdtemp(temporary) == NULL)
 		return complain("%s: %s", temporary, strerror(errno));

@@ -29,7 +29,7 @@ struct run {
 	struct config config;
 	const char *executables; // the directory of this program and of the functions
 	const char *state;       // VAR, absolute
-	const char *sockets;     // a directory whose path is short enough for a socket's name
+	const char *sockets;     // a directory whose path is fit for a socket's name
 	bool sockets_are_temporary;
 	bool has_redis, has_root_key; // made here, since the environment names none
 	int64_t port;
