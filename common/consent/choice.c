@@ -62,7 +62,8 @@ static int entry_compare_category(const void *a, const void *b)
 // "o1m" and the name: see record_choices.lua.
 static struct slice category_describe(struct arena *arena, const struct category *category)
 {
-	static const char kinds[] = {[CATEGORY_MARKETING] = 'm', [CATEGORY_TRANSACTIONAL] = 't', [CATEGORY_GLOBAL] = 'a',
+	static const char kinds[] = {[CATEGORY_MARKETING] = 'm', [CATEGORY_TRANSACTIONAL] = 't',
+	                             [CATEGORY_GLOBAL] = 'a',
 	                             [CATEGORY_COMPLAINT] = 'c', [CATEGORY_NOTE] = 'n'};
 	char kind = category->type == CATEGORY_MARKETING && category->archived ? 'x' : kinds[category->type];
 	bool told = category->type == CATEGORY_GLOBAL ||
@@ -267,7 +268,8 @@ enum result choices_record(struct store *store, struct arena *arena, struct slic
                            const struct category_list *live, const struct choice_origin *origin,
                            const struct choice *choices, size_t count, enum choice_outcome *outcomes)
 {
-	struct recording recording = {.store = store, .arena = arena, .project = project, .live = live, .origin = origin};
+	struct recording recording = {
+		.store = store, .arena = arena, .project = project, .live = live, .origin = origin};
 	struct entry *entries = arena_array(arena, count + 1, sizeof(*entries));
 	if (entries == NULL)
 		return RESULT_NO_MEMORY;

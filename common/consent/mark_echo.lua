@@ -3,8 +3,8 @@
 --
 -- KEYS  1 echoes     ARGV  1 recipient, 2 category, 3 out | in, 4 made at (ms)
 --
--- A mark is "made_at written_at expected event event …": when the newest such choice was made, when it was last written,
--- how many echoes are still to come, and the newest events that were some.
+-- A mark is "made_at written_at expected event event …": when the newest such choice was made, when it was last
+-- written, how many echoes are still to come, and the newest events that were some.
 
 local ECHO_LIFE_MS = 8 * 86400000
 local SAMPLE = 10

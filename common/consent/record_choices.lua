@@ -150,8 +150,8 @@ local function echo_of(list, recipient, score)
 			return score > 0 and tonumber(made_at) or -made_at
 		end
 	end
-	-- A choice of his own: what was sent before it no longer explains what comes after it. An `out` may have crossed
-	-- with an `in` that is still on its way, whose echo must not count as a choice then.
+	-- A choice of his own: what was sent before it no longer explains what comes after it. An `out` may have
+	-- crossed with an `in` that is still on its way, whose echo must not count as a choice then.
 	if marks[2] then
 		local written_at = marks[2]:match('^%d+ (%d+)')
 		if score < 0 or score > tonumber(written_at) + ECHO_RACE_MS then
@@ -163,7 +163,8 @@ end
 
 -- Two opposite choices within one second of Customer.io's clock: which was last, only Customer.io knows.
 local function ask_when_unclear(recipient, old, score)
-	if old and (old > 0) ~= (score > 0) and math.floor(math.abs(old) / 1000) == math.floor(math.abs(score) / 1000) then
+	local opposite = old and (old > 0) ~= (score > 0)
+	if opposite and math.floor(math.abs(old) / 1000) == math.floor(math.abs(score) / 1000) then
 		redis.call('ZADD', LOOKUPS, 'GT', text_of(math.abs(score)), 'preferences\n' .. recipient)
 	end
 end

@@ -58,7 +58,8 @@ enum result store_receive(struct store *store, struct arena *arena, const struct
 enum result store_call(struct store *store, struct arena *arena, const struct reply **reply,
                        const struct slice *arguments, size_t count);
 
-// After writing: when replicas are asked for, waits until they have it. RESULT_UNAVAILABLE when too few said so in time.
+// After writing: when replicas are asked for, waits until they have it. RESULT_UNAVAILABLE when too few said so in
+// time.
 enum result store_confirm(struct store *store, struct arena *arena);
 
 // Ends a request: what is queued is sent, and answers that were not received are dropped when they come, so that

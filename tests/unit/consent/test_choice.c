@@ -13,11 +13,18 @@
 #define DAY_MS INT64_C(86400000)
 #define TEXT(literal) {literal, sizeof(literal) - 1}
 
-static const struct category news = {.key = TEXT("customerio_topic_7"), .list = TEXT("customerio_topic_7"), .topic = TEXT("topic_7"), .subscribed_by_default = true};
+static const struct category news = {.key = TEXT("customerio_topic_7"),
+	                             .list = TEXT("customerio_topic_7"),
+	                             .topic = TEXT("topic_7"),
+	                             .subscribed_by_default = true};
 static const struct category offers = {.key = TEXT("offers"), .list = TEXT("offers"), .subscribed_by_default = true};
 static const struct category opt_in = {.key = TEXT("opt_in"), .list = TEXT("opt_in"), .subscribed_by_default = false};
-static const struct category receipts = {.key = TEXT("receipts"), .list = TEXT("receipts"), .type = CATEGORY_TRANSACTIONAL, .subscribed_by_default = true};
-static const struct category old = {.key = TEXT("old"), .list = TEXT("old"), .subscribed_by_default = true, .archived = true};
+static const struct category receipts = {.key = TEXT("receipts"),
+	                                 .list = TEXT("receipts"),
+	                                 .type = CATEGORY_TRANSACTIONAL,
+	                                 .subscribed_by_default = true};
+static const struct category old = {
+	.key = TEXT("old"), .list = TEXT("old"), .subscribed_by_default = true, .archived = true};
 
 static struct fixture f;
 static void set_up(void)
@@ -38,7 +45,7 @@ static int64_t now_ms(void)
 }
 
 static enum choice_outcome record_from(struct choice_origin origin, const struct category *category,
-                                       enum choice_value value, int64_t made_at_ms)
+	                               enum choice_value value, int64_t made_at_ms)
 {
 	struct category items[] = {news, offers, opt_in, receipts, old};
 	struct category_list live = {.items = items, .count = COUNT_OF(items)};
@@ -60,7 +67,8 @@ static enum choice_outcome direct(const struct category *category, enum choice_v
 	return record_from((struct choice_origin){.act = ACT_DIRECT, .source = SLICE("api")}, category, value, 0);
 }
 
-static enum choice_outcome report(const char *event, const struct category *category, enum choice_value value, int64_t ms)
+static enum choice_outcome report(const char *event, const struct category *category, enum choice_value value,
+	                          int64_t ms)
 {
 	struct choice_origin origin = {.act = ACT_REPORT, .source = SLICE("webhook"), .event = slice_of(event)};
 	return record_from(origin, category, value, ms);
@@ -271,11 +279,12 @@ Test(choice, two_opposite_reports_in_one_second_ask_customerio)
 	report("E1", &news, CHOICE_IN, choice_second_ms(1000, CHOICE_IN));
 	report("E2", &news, CHOICE_OUT, choice_second_ms(1001, CHOICE_OUT));
 	cr_expect(key_count("ZCARD", "lookups") == 0);
-	cr_expect(report("E3", &news, CHOICE_IN, choice_second_ms(1001, CHOICE_IN)) == CHOICE_UNCHANGED, "out is the end");
+	cr_expect(report("E3", &news, CHOICE_IN, choice_second_ms(1001, CHOICE_IN)) == CHOICE_UNCHANGED,
+	          "out is the end");
 	cr_expect(score(&news) == 1001999);
 	struct key_name key = partition_key(f.project, partition_of(JO), "lookups", SLICE(""));
-	const struct reply *reply =
-		fixture_command(&f, ARGUMENTS(SLICE("ZRANGE"), key_slice(&key), SLICE("0"), SLICE("-1"), SLICE("WITHSCORES")));
+	const struct reply *reply = fixture_command(
+	        &f, ARGUMENTS(SLICE("ZRANGE"), key_slice(&key), SLICE("0"), SLICE("-1"), SLICE("WITHSCORES")));
 	cr_assert(reply_count(reply) == 2);
 	cr_expect(slice_equal(reply_text(reply_at(reply, 0)), SLICE("preferences\njo@example.com")));
 	cr_expect(reply_integer(reply_at(reply, 1)) == 1001000);
@@ -345,7 +354,8 @@ Test(choice, an_own_choice_out_long_after_clears_the_mark_of_in)
 	int64_t now = now_ms();
 	mark(&news, CHOICE_IN, now - 20 * 60000);
 	struct key_name echoes = partition_key(f.project, partition_of(JO), "echoes", SLICE(""));
-	struct slice aged = arena_format(f.arena, "%lld %lld 1", (long long)now - 20 * 60000, (long long)now - 20 * 60000);
+	struct slice aged =
+	        arena_format(f.arena, "%lld %lld 1", (long long)now - 20 * 60000, (long long)now - 20 * 60000);
 	fixture_command(&f, ARGUMENTS(SLICE("HSET"), key_slice(&echoes),
 	                              SLICE("jo@example.com\ncustomerio_topic_7\nin"), aged));
 	report("E1", &news, CHOICE_OUT, now - 60000);
@@ -357,7 +367,8 @@ Test(choice, marks_live_eight_days)
 {
 	int64_t now = now_ms();
 	struct key_name echoes = partition_key(f.project, partition_of(JO), "echoes", SLICE(""));
-	struct slice aged = arena_format(f.arena, "%lld %lld 1", (long long)(now - 9 * DAY_MS), (long long)(now - 9 * DAY_MS));
+	struct slice aged =
+	        arena_format(f.arena, "%lld %lld 1", (long long)(now - 9 * DAY_MS), (long long)(now - 9 * DAY_MS));
 	fixture_command(&f, ARGUMENTS(SLICE("HSET"), key_slice(&echoes),
 	                              SLICE("jo@example.com\ncustomerio_topic_7\nout"), aged));
 	cr_expect(report("E1", &news, CHOICE_OUT, now - 1000) == CHOICE_CHANGED);
@@ -369,7 +380,8 @@ Test(choice, marks_live_eight_days)
 
 Test(choice, a_page_of_an_import_is_applied_once)
 {
-	struct choice_origin origin = {.act = ACT_DATED, .source = SLICE("import"), .import = SLICE("01IMPORT"), .page = 2};
+	struct choice_origin origin = {
+	        .act = ACT_DATED, .source = SLICE("import"), .import = SLICE("01IMPORT"), .page = 2};
 	cr_expect(record_from(origin, &offers, CHOICE_OUT, 2000) == CHOICE_CHANGED);
 	cr_expect(record_from(origin, &offers, CHOICE_IN, 3000) == CHOICE_SKIPPED);
 	origin.page = 1;
@@ -378,7 +390,7 @@ Test(choice, a_page_of_an_import_is_applied_once)
 	cr_expect(record_from(origin, &offers, CHOICE_IN, 3000) == CHOICE_CHANGED);
 	struct key_name key = partition_key(f.project, partition_of(JO), "import:", SLICE("01IMPORT"));
 	const struct reply *counters =
-		fixture_command(&f, ARGUMENTS(SLICE("HMGET"), key_slice(&key), SLICE("choices"), SLICE("changes")));
+	        fixture_command(&f, ARGUMENTS(SLICE("HMGET"), key_slice(&key), SLICE("choices"), SLICE("changes")));
 	cr_expect(reply_integer(reply_at(counters, 0)) == 2 && reply_integer(reply_at(counters, 1)) == 2);
 }
 
@@ -405,9 +417,11 @@ Test(choice, thousands_of_one_partition_go_in_several_runs)
 			count++;
 		}
 	}
-	struct choice_origin origin = {.act = ACT_DATED, .source = SLICE("import"), .import = SLICE("01MANY"), .page = 1};
+	struct choice_origin origin = {
+	        .act = ACT_DATED, .source = SLICE("import"), .import = SLICE("01MANY"), .page = 1};
 	for (int round = 0; round < 2; round++) {
-		cr_assert(choices_record(f.store, f.arena, f.project, NULL, &origin, choices, MANY, outcomes) == RESULT_OK);
+		cr_assert(choices_record(f.store, f.arena, f.project, NULL, &origin, choices, MANY, outcomes) ==
+		          RESULT_OK);
 		for (size_t i = 0; i < MANY; i++)
 			cr_assert(outcomes[i] == (round == 0 ? CHOICE_CHANGED : CHOICE_SKIPPED), "%zu", i);
 	}

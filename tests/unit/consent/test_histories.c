@@ -1,5 +1,6 @@
 // Order does not matter: random histories through the real Redis, against a model that knows only the sentence "the
-// newest choice wins, and of one time out wins". CIOBRIDGE_TEST_SEED repeats a run, CIOBRIDGE_TEST_HISTORIES sets how many.
+// newest choice wins, and of one time out wins". CIOBRIDGE_TEST_SEED repeats a run, CIOBRIDGE_TEST_HISTORIES says how
+// many there are.
 #include "../../support/fixture.h"
 #include "consent/audit.h"
 #include "consent/choice.h"
@@ -61,7 +62,8 @@ static int64_t redis_now(struct fixture *f)
 // Times from a small range, so that ties are common; some whole seconds; some minutes ahead.
 static struct step step_draw(struct dice *dice, int64_t base_ms)
 {
-	struct step step = {.state = (int)dice_roll(dice, STATES), .value = dice_roll(dice, 2) ? CHOICE_OUT : CHOICE_IN};
+	struct step step = {.state = (int)dice_roll(dice, STATES),
+	                    .value = dice_roll(dice, 2) ? CHOICE_OUT : CHOICE_IN};
 	switch (dice_roll(dice, 4)) {
 	case 0:
 		step.made_at_ms = choice_second_ms(base_ms / 1000 + (int64_t)dice_roll(dice, 3), step.value);
@@ -101,7 +103,8 @@ static void history_expect(const struct history *history, int64_t scores[STATES]
 }
 
 // One writer's share: every step with the right number, in an order of its own, some twice, cut at random places.
-static void write_share(struct fixture *f, struct store *store, struct dice dice, const struct history *histories, int writer)
+static void write_share(struct fixture *f, struct store *store, struct dice dice, const struct history *histories,
+	                int writer)
 {
 	struct choice *choices = arena_array(f->arena, BLOCK * CHOICES_MAXIMUM * 2, sizeof(*choices));
 	enum choice_outcome *outcomes = arena_array(f->arena, BLOCK * CHOICES_MAXIMUM * 2, sizeof(*outcomes));
@@ -126,7 +129,8 @@ static void write_share(struct fixture *f, struct store *store, struct dice dice
 	for (size_t from = 0, n; from < count; from += n) {
 		n = 1 + dice_roll(&dice, 700);
 		n = n < count - from ? n : count - from;
-		if (choices_record(store, f->arena, f->project, NULL, &origin, choices + from, n, outcomes) != RESULT_OK)
+		if (choices_record(store, f->arena, f->project, NULL, &origin, choices + from, n, outcomes) !=
+		    RESULT_OK)
 			_exit(3);
 	}
 }
@@ -157,8 +161,8 @@ static void expect_scores(struct fixture *f, const struct history *history, cons
 		keys[c] = categories[c].key;
 	for (int r = 0; r < RECIPIENTS; r++) {
 		int64_t scores[CATEGORIES];
-		cr_assert(optouts_choices_of(f->store, f->arena, f->project, history->recipients[r], keys, CATEGORIES, scores) ==
-		          RESULT_OK);
+		cr_assert(optouts_choices_of(f->store, f->arena, f->project, history->recipients[r], keys, CATEGORIES,
+		                             scores) == RESULT_OK);
 		for (int c = 0; c < CATEGORIES; c++)
 			cr_assert_eq(scores[c], expected[r * CATEGORIES + c], "%s in %s: %lld, expected %lld",
 			             history->recipients[r].data, keys[c].data, (long long)scores[c],
@@ -222,16 +226,19 @@ Test(histories, direct_acts_are_always_in_force, .timeout = 600)
 		for (int i = 0; i < ACTS; i++) {
 			struct step step = step_draw(&dice, redis_now(&f));
 			bool acts = dice_roll(&dice, 2);
-			struct choice choice = {recipient, &categories[step.state % CATEGORIES], step.value, step.made_at_ms};
+			struct choice choice = {recipient, &categories[step.state % CATEGORIES], step.value,
+			                        step.made_at_ms};
 			struct choice_origin origin = {.act = acts ? ACT_DIRECT : ACT_DATED, .source = SLICE("api")};
 			enum choice_outcome outcome;
 			int64_t before = redis_now(&f), score;
-			cr_assert(choices_record(f.store, arena, f.project, &live, &origin, &choice, 1, &outcome) == RESULT_OK);
-			cr_assert(optouts_choices_of(f.store, arena, f.project, recipient, &choice.category->list, 1, &score) ==
+			cr_assert(choices_record(f.store, arena, f.project, &live, &origin, &choice, 1, &outcome) ==
 			          RESULT_OK);
+			cr_assert(optouts_choices_of(f.store, arena, f.project, recipient, &choice.category->list, 1,
+			                             &score) == RESULT_OK);
 			cr_assert(!acts || ((score > 0) == (step.value == CHOICE_OUT) && llabs(score) >= before));
 			struct check check;
-			cr_assert(optouts_check(f.store, arena, f.project, choice.category, &recipient, 1, &check) == RESULT_OK);
+			cr_assert(optouts_check(f.store, arena, f.project, choice.category, &recipient, 1, &check) ==
+			          RESULT_OK);
 			cr_assert(!acts || check.allowed == (step.value == CHOICE_IN));
 		}
 	}
@@ -263,15 +270,18 @@ Test(histories, echoes_never_overturn_a_newer_choice, .timeout = 600)
 		struct echo echoes[SENDS * 2];
 		size_t waiting = 0;
 		arena_reset(arena);
-		struct choice act = {.recipient = arena_format(arena, "e%zu@example.com", h), .category = &categories[1]};
+		struct choice act = {.recipient = arena_format(arena, "e%zu@example.com", h),
+		                     .category = &categories[1]};
 		for (int i = 0; i < SENDS || waiting > 0; i++) {
 			int64_t score;
 			if (i < SENDS) {
 				struct choice_origin origin = {.act = ACT_DIRECT, .source = SLICE("page")};
 				enum choice_outcome outcome;
 				act.value = dice_roll(&dice, 2) ? CHOICE_OUT : CHOICE_IN;
-				cr_assert(choices_record(f.store, arena, f.project, NULL, &origin, &act, 1, &outcome) == RESULT_OK);
-				optouts_choices_of(f.store, arena, f.project, act.recipient, &act.category->list, 1, &score);
+				cr_assert(choices_record(f.store, arena, f.project, NULL, &origin, &act, 1, &outcome) ==
+				          RESULT_OK);
+				optouts_choices_of(f.store, arena, f.project, act.recipient, &act.category->list, 1,
+				                   &score);
 				act.made_at_ms = llabs(score);
 				cr_assert(choices_mark_echo(f.store, arena, f.project, &act) == RESULT_OK);
 				int64_t skewed = act.made_at_ms - SKEW_MS + (int64_t)dice_roll(&dice, 2 * SKEW_MS);
@@ -280,7 +290,8 @@ Test(histories, echoes_never_overturn_a_newer_choice, .timeout = 600)
 				for (uint64_t times = 1 + (dice_roll(&dice, 3) == 0); times > 0; times--)
 					echoes[waiting++] = echo;
 			}
-			for (uint64_t deliveries = i < SENDS ? dice_roll(&dice, 3) : 1; deliveries > 0 && waiting > 0; deliveries--) {
+			for (uint64_t deliveries = i < SENDS ? dice_roll(&dice, 3) : 1; deliveries > 0 && waiting > 0;
+			     deliveries--) {
 				size_t which = dice_roll(&dice, waiting);
 				deliver_echo(&f, arena, &echoes[which]);
 				echoes[which] = echoes[--waiting];

@@ -33,7 +33,8 @@ static void cut_connection(void)
 	struct store *other = fixture_store();
 	cr_assert(store_call(f.store, f.arena, &reply, ARGUMENTS(SLICE("CLIENT"), SLICE("ID"))) == RESULT_OK);
 	struct slice id = arena_format(f.arena, "%lld", (long long)reply_integer(reply));
-	cr_assert(store_call(other, f.arena, &reply, ARGUMENTS(SLICE("CLIENT"), SLICE("KILL"), SLICE("ID"), id)) == RESULT_OK);
+	cr_assert(store_call(other, f.arena, &reply, ARGUMENTS(SLICE("CLIENT"), SLICE("KILL"), SLICE("ID"), id)) ==
+	          RESULT_OK);
 	cr_assert(reply_integer(reply) == 1);
 	store_free(other);
 }
@@ -44,21 +45,21 @@ Test(store, urls)
 		const char *url;
 		enum result result;
 	} cases[] = {
-		{"redis://127.0.0.1:6379", RESULT_OK},
-		{"redis://localhost", RESULT_OK},
-		{"redis://:secret@127.0.0.1:6379/2", RESULT_OK},
-		{"redis://user:p%40ss@[::1]:7000/0", RESULT_OK},
-		{"unix:///run/redis.sock", RESULT_OK},
-		{"unix:///run/redis.sock?db=3", RESULT_OK},
-		{"", RESULT_INVALID},
-		{"http://127.0.0.1", RESULT_INVALID},
-		{"unix://relative", RESULT_INVALID},
-		{"unix:///run/redis.sock?db=x", RESULT_INVALID},
-		{"redis://127.0.0.1:0", RESULT_INVALID},
-		{"redis://127.0.0.1:65536", RESULT_INVALID},
-		{"redis://127.0.0.1:12ab", RESULT_INVALID},
-		{"redis://127.0.0.1/-1", RESULT_INVALID},
-		{"redis://us%zz:x@127.0.0.1", RESULT_INVALID},
+	        {"redis://127.0.0.1:6379", RESULT_OK},
+	        {"redis://localhost", RESULT_OK},
+	        {"redis://:secret@127.0.0.1:6379/2", RESULT_OK},
+	        {"redis://user:p%40ss@[::1]:7000/0", RESULT_OK},
+	        {"unix:///run/redis.sock", RESULT_OK},
+	        {"unix:///run/redis.sock?db=3", RESULT_OK},
+	        {"", RESULT_INVALID},
+	        {"http://127.0.0.1", RESULT_INVALID},
+	        {"unix://relative", RESULT_INVALID},
+	        {"unix:///run/redis.sock?db=x", RESULT_INVALID},
+	        {"redis://127.0.0.1:0", RESULT_INVALID},
+	        {"redis://127.0.0.1:65536", RESULT_INVALID},
+	        {"redis://127.0.0.1:12ab", RESULT_INVALID},
+	        {"redis://127.0.0.1/-1", RESULT_INVALID},
+	        {"redis://us%zz:x@127.0.0.1", RESULT_INVALID},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct store *store = NULL;
@@ -129,7 +130,8 @@ Test(store, a_connection_lost_with_unwanted_answers_is_replaced)
 Test(store, what_is_on_its_way_when_the_connection_goes_is_lost_not_repeated)
 {
 	const struct reply *reply;
-	store_send(f.store, ARGUMENTS(SLICE("CLIENT"), SLICE("KILL"), SLICE("SKIPME"), SLICE("no"), SLICE("ID"), SLICE("0")));
+	store_send(f.store,
+	           ARGUMENTS(SLICE("CLIENT"), SLICE("KILL"), SLICE("SKIPME"), SLICE("no"), SLICE("ID"), SLICE("0")));
 	store_settle(f.store);
 	fixture_command(&f, ARGUMENTS(SLICE("PING")));
 	store_send(f.store, ARGUMENTS(SLICE("INCR"), key("a")));
