@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <jansson.h>
+#include <string.h>
 
 // jansson names macros like our functions.
 #undef json_is_object
@@ -48,21 +49,31 @@ static const char *json_fault_name(enum json_error_code code)
 	}
 }
 
+static enum result json_refuse(struct arena *arena, const char *fault, int position, struct slice *reason)
+{
+	if (reason != NULL)
+		*reason = arena_format(arena, "%s at byte %d", fault, position);
+	return RESULT_MALFORMED;
+}
+
 static enum result json_explain(struct arena *arena, const json_error_t *error, struct slice *reason)
 {
 	enum json_error_code code = json_error_code(error);
 
 	if (code == json_error_out_of_memory)
 		return RESULT_NO_MEMORY;
-	if (reason != NULL)
-		*reason = arena_format(arena, "%s at byte %d", json_fault_name(code), error->position);
-	return RESULT_MALFORMED;
+	return json_refuse(arena, json_fault_name(code), error->position, reason);
 }
 
 enum result json_parse(struct arena *arena, struct slice text, const struct json **value, struct slice *reason)
 {
 	json_error_t error;
 	const char *bytes = text.data == NULL ? "" : text.data;
+	const char *nul = memchr(bytes, '\0', text.length);
+
+	// It is in no JSON, but jansson passes over one behind a number or a literal.
+	if (nul != NULL)
+		return json_refuse(arena, "NUL", (int)(nul - bytes) + 1, reason);
 	json_t *root = json_loadb(bytes, text.length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 
 	if (root == NULL)
