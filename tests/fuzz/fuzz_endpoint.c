@@ -96,14 +96,21 @@ static enum result fuzz_read(void *context, char *bytes, size_t capacity, size_t
 	return RESULT_OK;
 }
 
-static void fuzz_check(const struct request *request, const struct source *source, const struct answer *answer)
+// A NUL that the request brought may come back, as "\u0000", which our own reader refuses.
+static bool fuzz_is_json(struct arena *arena, struct slice text)
 {
 	const struct json *value;
+	struct slice reason;
+
+	return json_parse(arena, text, &value, &reason) == RESULT_OK || slice_starts_with(reason, SLICE("NUL in a string"));
+}
+
+static void fuzz_check(const struct request *request, const struct source *source, const struct answer *answer)
+{
 	const struct endpoint *endpoint = request->endpoint;
 
 	REQUIRE(answer->status >= 200 && answer->status <= 503 && answer->status != 500);
-	REQUIRE(answer->status == 204 ||
-	        json_parse(request->arena, buffer_slice(answer->body), &value, NULL) == RESULT_OK);
+	REQUIRE(answer->status == 204 || fuzz_is_json(request->arena, buffer_slice(answer->body)));
 	if (answer->status >= 300)
 		REQUIRE(strcmp(answer->content_type, "application/problem+json") == 0);
 	else if (endpoint->access == ROLE_ROOT)

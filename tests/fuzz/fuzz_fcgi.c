@@ -20,8 +20,9 @@
 #define OTHER_REQUEST 16        // in the byte that says what a record is: it belongs to another request
 
 struct peer {
+	int socket;
 	struct buffer *sent;
-	struct buffer *body;   // of the first request, as it should arrive
+	struct buffer *body;   // as it should arrive
 	struct slice declared; // CONTENT_LENGTH
 	bool ended;            // the body
 	bool dead;             // in the middle of a record
@@ -80,27 +81,29 @@ static void peer_send_record(struct peer *peer, struct slice *rest)
 	peer->ended = length == 0 && !peer->dead;
 }
 
-// What the web server sends on the first connection.
-static struct peer peer_new(struct arena *arena, int switches, struct slice rest)
+// The first request.
+static void peer_send_input(struct peer *peer, int switches, struct slice rest)
 {
-	struct peer peer = {.sent = buffer_new(arena, SENT_MAXIMUM), .body = buffer_new(arena, SENT_MAXIMUM)};
 	struct slice line = slice_split(&rest, '\n');
 
-	REQUIRE(peer.sent && peer.body);
-	peer.declared = take(&line, 100);
-	if (slice_contains(peer.declared, '\0'))
-		peer.declared = slice_split(&peer.declared, '\0');
-	peer_begin(&peer, 'A', switches & KEEP, peer.declared);
-	while (rest.length > 0 && !peer.ended)
-		peer_send_record(&peer, &rest);
-	if (!(switches & WHOLE))
-		return peer;
-	if (!peer.ended)
-		peer_send(&peer, FCGI_STDIN, 1, SLICE(""), 0, 0);
-	peer.ended = !peer.dead;
-	peer_begin(&peer, 'B', false, SLICE("0"));
-	peer_send(&peer, FCGI_STDIN, 1, SLICE(""), 0, 0);
-	return peer;
+	peer->declared = take(&line, 100);
+	if (slice_contains(peer->declared, '\0'))
+		peer->declared = slice_split(&peer->declared, '\0');
+	peer_begin(peer, 'A', switches & KEEP, peer->declared);
+	while (rest.length > 0 && !peer->ended)
+		peer_send_record(peer, &rest);
+	if (switches & WHOLE && !peer->ended) {
+		peer_send(peer, FCGI_STDIN, 1, SLICE(""), 0, 0);
+		peer->ended = !peer->dead;
+	}
+}
+
+// Another one, without a body.
+static void peer_send_next(struct peer *peer, char name)
+{
+	buffer_clear(peer->sent);
+	peer_begin(peer, name, false, SLICE("0"));
+	peer_send(peer, FCGI_STDIN, 1, SLICE(""), 0, 0);
 }
 
 static int fuzz_listener(struct sockaddr_un *address, socklen_t *length)
@@ -125,6 +128,8 @@ static struct fcgi *fuzz_server(void)
 
 	if (fcgi)
 		return fcgi;
+	// libfcgi is not to wait for a peer that cannot close at the same time.
+	REQUIRE(setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "1", 1) == 0);
 	fcgi = fcgi_new(fuzz_listener(&address, &address_length));
 	REQUIRE(fcgi);
 	// The fuzzer itself is to be ended by them.
@@ -133,14 +138,27 @@ static struct fcgi *fuzz_server(void)
 	return fcgi;
 }
 
-static int fuzz_send(const struct peer *peer)
+static struct peer peer_new(struct arena *arena)
 {
-	int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct peer peer = {.socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	                    .sent = buffer_new(arena, SENT_MAXIMUM), .body = buffer_new(arena, SENT_MAXIMUM)};
 
-	REQUIRE(connect(client, (struct sockaddr *)&address, address_length) == 0);
-	REQUIRE(send(client, peer->sent->data, peer->sent->length, MSG_DONTWAIT) == (ssize_t)peer->sent->length);
-	REQUIRE(shutdown(client, SHUT_WR) == 0);
-	return client;
+	REQUIRE(peer.sent && peer.body);
+	REQUIRE(connect(peer.socket, (struct sockaddr *)&address, address_length) == 0);
+	return peer;
+}
+
+// False when the other side has closed already.
+static bool peer_flush(const struct peer *peer)
+{
+	struct slice sent = buffer_slice(peer->sent);
+
+	return send(peer->socket, sent.data, sent.length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sent.length;
+}
+
+static void peer_stop(const struct peer *peer)
+{
+	REQUIRE(shutdown(peer->socket, SHUT_WR) == 0);
 }
 
 static void fuzz_read(struct fcgi *fcgi, const struct peer *peer, size_t capacity)
@@ -178,26 +196,39 @@ static void fuzz_answer(struct fcgi *fcgi)
 	fcgi_finish(fcgi);
 }
 
+// The first request, in which the peer may die.
+static void fuzz_first(struct fcgi *fcgi, struct peer *peer, int switches, struct slice input)
+{
+	peer_send_input(peer, switches, input);
+	REQUIRE(peer_flush(peer));
+	if (!peer->ended)
+		peer_stop(peer);
+	REQUIRE(fuzz_accept(fcgi) == 'A');
+	if (!(switches & UNREAD))
+		fuzz_read(fcgi, peer, 1 + (size_t)(switches >> CAPACITY_SHIFT));
+	fuzz_answer(fcgi);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena = fuzz_arena();
 	struct fcgi *fcgi = fuzz_server();
 	int switches = size > 0 ? data[0] : 0;
-	struct peer first = peer_new(arena, switches, slice_from(fuzz_slice(data, size), 1));
-	struct peer last = {.sent = buffer_new(arena, SENT_MAXIMUM)};
-	REQUIRE(last.sent);
-	peer_begin(&last, 'C', false, SLICE("0"));
-	peer_send(&last, FCGI_STDIN, 1, SLICE(""), 0, 0);
-	int one = fuzz_send(&first);
+	struct peer first = peer_new(arena);
 
-	char name = fuzz_accept(fcgi);
-	REQUIRE(name == 'A');
-	if (!(switches & UNREAD))
-		fuzz_read(fcgi, &first, 1 + (size_t)(switches >> CAPACITY_SHIFT));
-	fuzz_answer(fcgi);
+	fuzz_first(fcgi, &first, switches, slice_from(fuzz_slice(data, size), 1));
+	if (first.ended && switches & WHOLE) {
+		peer_send_next(&first, 'B');
+		(void)peer_flush(&first);
+	}
+	if (first.ended)
+		peer_stop(&first);
 	// Not earlier: while somebody waits no connection is kept.
-	int other = fuzz_send(&last);
-	name = fuzz_accept(fcgi);
+	struct peer last = peer_new(arena);
+	peer_send_next(&last, 'C');
+	REQUIRE(peer_flush(&last));
+	peer_stop(&last);
+	char name = fuzz_accept(fcgi);
 	if (name == 'B') {
 		REQUIRE(switches & KEEP && first.ended);
 		fuzz_answer(fcgi);
@@ -205,7 +236,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	REQUIRE(name == 'C');
 	fuzz_answer(fcgi);
-	close(one);
-	close(other);
+	close(first.socket);
+	close(last.socket);
 	return 0;
 }
