@@ -1,6 +1,12 @@
 // The audit: every effective change, in the stream cb:{P:NN}:audit of the recipient's partition. Fields: recipient,
 // category (the name of its list, see consent/category.h), old and new (scores: +ms out, -ms in, old empty when there
 // was none), source, reference.
+//
+// Whatever changes a list also changes either the audit or the hash cb:{P:NN}:sums, so that the three can be held
+// against each other. With d(list, recipient, score) the first 48 bits of the SHA-1 of the three, joined by line feeds:
+//   the sum of d over all lists  =  the sum of d(new) - d(old) over the audit  +  sums["silent"]      (mod 2^48)
+//   the sum of d(source, reference) mod 2^32 over the audit  =  sums["origin"]  (mod 2^48)
+// Notes ("$bounced", "$dropped") count in the second line only.
 #ifndef CIOBRIDGE_CONSENT_AUDIT_H
 #define CIOBRIDGE_CONSENT_AUDIT_H
 

@@ -8,7 +8,8 @@
 STORE_SCRIPT(record_choices, "common/consent/record_choices.lua");
 STORE_SCRIPT(mark_echo, "common/consent/mark_echo.lua");
 
-#define FIXED_KEYS 5
+#define FIXED_KEYS 6
+#define IMPORT_KEY 4 // its place among them
 #define FIXED_ARGUMENTS 6
 #define CHUNKS_A_PAGE 1000
 
@@ -161,13 +162,13 @@ static void run_put_head(struct recording *recording, const struct run *run, int
                          const struct category_set *set, struct slice *arguments)
 {
 	static const char *const acts[] = {[ACT_DATED] = "dated", [ACT_DIRECT] = "direct", [ACT_REPORT] = "report"};
-	static const char *const keys[FIXED_KEYS] = {"audit", "sendback", "echoes", "lookups", "import:"};
+	static const char *const keys[FIXED_KEYS] = {"audit", "sendback", "echoes", "lookups", "import:", "sums"};
 	const struct choice_origin *origin = recording->origin;
 	struct arena *arena = recording->arena;
 	int partition = run->entries[0].partition;
 	for (size_t i = 0; i < FIXED_KEYS; i++)
 		arguments[i] = copy_key(arena, partition_key(recording->project, partition, keys[i],
-		                                             i == FIXED_KEYS - 1 ? origin->import : SLICE("")));
+		                                             i == IMPORT_KEY ? origin->import : SLICE("")));
 	struct slice *head = arguments + FIXED_KEYS + set->count;
 	head[0] = slice_of(acts[origin->act]);
 	head[1] = text_or_empty(origin->source);

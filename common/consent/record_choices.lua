@@ -4,18 +4,19 @@
 -- A choice is a score: +made_at_ms is out, -made_at_ms is in. Of two, the one with the larger absolute value stays,
 -- and of equal ones the positive one. So the order and the number of arrivals do not matter.
 --
--- KEYS  1 audit, 2 sendback, 3 echoes, 4 lookups, 5 import, 6… one list per category
+-- KEYS  1 audit, 2 sendback, 3 echoes, 4 lookups, 5 import, 6 sums, 7… one list per category
 -- ARGV  1 act          direct | dated | report, see enum act
 --       2 source       3 reference, both for the audit
 --       4 event        the webhook's event id
 --       5 send back    1: Customer.io is to be told of effective changes
 --       6 page         empty: no import; 0: an import without pages; else its page, applied once
 --       7…             one text per list: default (o, i), told to Customer.io (1, 0), kind (see KIND), list
---       then groups    list (1 is KEYS[6]), n, n scores, n recipients; for a direct act only a score's sign counts
+--       then groups    list (1 is KEYS[7]), n, n scores, n recipients; for a direct act only a score's sign counts
 --
 -- Returns one character per choice, see enum choice_outcome; '-' alone when the import is fenced or the page known.
 
-local AUDIT, SENDBACK, ECHOES, LOOKUPS, IMPORT, LISTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], 5
+local AUDIT, SENDBACK, ECHOES, LOOKUPS, IMPORT, SUMS = unpack(KEYS, 1, 6)
+local LISTS = 6
 local act, source, reference, event, send_back, page = unpack(ARGV, 1, 6)
 local KIND = { marketing = 'm', archived = 'x', transactional = 't', all = 'a', complaint = 'c', note = 'n' }
 
@@ -67,9 +68,23 @@ local function is_out(list, score)
 	return score > 0
 end
 
+-- Sums by which the list and the audit can be held against each other (see consent/audit.h): of what silent writes did
+-- to the list, and of where the audit's entries came from.
+local MODULUS = 2 ^ 48
+local silent, audited = 0, 0
+
+local function digest(text)
+	return tonumber(redis.sha1hex(text):sub(1, 12), 16)
+end
+
+local function digest_choice(list, recipient, score)
+	return score and digest(list.name .. '\n' .. recipient .. '\n' .. text_of(score)) or 0
+end
+
 local function audit(list, recipient, old, new)
 	redis.call('XADD', AUDIT, '*', 'recipient', recipient, 'category', list.name, 'old', text_of(old),
 		'new', text_of(new), 'source', source, 'reference', reference)
+	audited = audited + 1
 end
 
 local changes = 0
@@ -80,6 +95,7 @@ local function keep(list, recipient, score)
 	list.scores[recipient] = score
 	list.changed[recipient] = score
 	if is_out(list, old) == (score > 0) then
+		silent = (silent + digest_choice(list, recipient, score) - digest_choice(list, recipient, old)) % MODULUS
 		return false
 	end
 	audit(list, recipient, old, score)
@@ -237,6 +253,13 @@ for _, list in ipairs(lists) do
 	if #pairs_of_list > 0 then
 		redis.call('ZADD', list.key, unpack(pairs_of_list))
 	end
+end
+
+if silent ~= 0 or audited > 0 then
+	local sums = redis.call('HMGET', SUMS, 'silent', 'origin')
+	local origin = audited * (digest(source .. '\n' .. reference) % 2 ^ 32) -- a million times that is still exact
+	redis.call('HSET', SUMS, 'silent', text_of((tonumber(sums[1] or 0) + silent) % MODULUS),
+		'origin', text_of((tonumber(sums[2] or 0) + origin) % MODULUS))
 end
 
 if page ~= '' then
