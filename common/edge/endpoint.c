@@ -60,6 +60,15 @@ void answer_bytes(struct answer *answer, int status, const char *content_type, s
 	buffer_append(answer->body, body);
 }
 
+void answer_stream(struct answer *answer, int status, const char *content_type, answer_producer *produce,
+                   void *context)
+{
+	answer_empty(answer, status);
+	answer->content_type = content_type;
+	answer->produce = produce;
+	answer->context = context;
+}
+
 void answer_header(struct answer *answer, const char *name, struct slice value)
 {
 	bool splits = slice_contains(value, '\r') || slice_contains(value, '\n') || slice_contains(value, '\0');

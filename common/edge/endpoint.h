@@ -119,6 +119,13 @@ struct answer_header {
 	struct slice value; // without CR, LF and NUL, or the header is left out
 };
 
+// Appends the next piece of a long answer to `out` and sets *more false behind the last one. What `piece` holds is
+// given back after each call; `context` has to live in the request's arena.
+typedef enum result answer_producer(struct request *request, void *context, struct arena *piece, struct buffer *out,
+                                    bool *more);
+
+#define ANSWER_PIECE_LIMIT ((size_t)1 << 20) // bytes that a producer may append at a time
+
 struct answer {
 	struct arena *arena;
 	int status;
@@ -127,6 +134,8 @@ struct answer {
 	size_t header_count;
 	struct buffer *body;
 	struct json_writer json;
+	answer_producer *produce; // NULL: the body is whole
+	void *context;
 };
 
 // Starts a JSON answer and returns its writer.
@@ -134,6 +143,11 @@ struct json_writer *answer_json(struct answer *answer, int status);
 void answer_empty(struct answer *answer, int status); // 204 and the like
 void answer_bytes(struct answer *answer, int status, const char *content_type, struct slice body);
 void answer_header(struct answer *answer, const char *name, struct slice value);
+
+// Answers in pieces, in constant memory. A producer that fails ends the connection in mid-answer, so that a part is
+// never taken for the whole.
+void answer_stream(struct answer *answer, int status, const char *content_type, answer_producer *produce,
+                   void *context);
 
 // Answers one request: finds the endpoint (the first that fits, in the order of the table), checks the key and the
 // fields, runs the handler, and turns a failure into problem+json. GET /healthz is there without being listed. Always

@@ -132,7 +132,7 @@ static void head_write(struct buffer *head, const struct request *request, const
 	head_append_status(head, answer->status);
 	if (answer->content_type)
 		head_append(head, "Content-Type", slice_of(answer->content_type));
-	if (answer->status != 204 && answer->status != 304) {
+	if (answer->status != 204 && answer->status != 304 && !answer->produce) {
 		buffer_append_text(head, "Content-Length: ");
 		buffer_append_integer(head, (int64_t)length);
 		buffer_append_text(head, "\r\n");
@@ -146,7 +146,33 @@ static void head_write(struct buffer *head, const struct request *request, const
 	buffer_append_text(head, "\r\n");
 }
 
-static void worker_write_answer(const struct worker *worker, const struct request *request, struct answer *answer)
+static enum result worker_write_piece(const struct worker *worker, struct request *request, struct answer *answer,
+                                      struct arena *piece, bool *more)
+{
+	struct buffer *out = buffer_new(piece, ANSWER_PIECE_LIMIT);
+
+	if (!out)
+		return RESULT_NO_MEMORY;
+	TRY(answer->produce(request, answer->context, piece, out, more));
+	return buffer_failed(out) ? RESULT_NO_MEMORY : fcgi_write(worker->fcgi, buffer_slice(out));
+}
+
+static void worker_write_stream(const struct worker *worker, struct request *request, struct answer *answer)
+{
+	AUTO(arena_auto) struct arena *piece = arena_new(REQUEST_ARENA_LIMIT);
+	enum result result = piece ? RESULT_OK : RESULT_NO_MEMORY;
+
+	for (bool more = true; result == RESULT_OK && more;) {
+		result = worker_write_piece(worker, request, answer, piece, &more);
+		arena_reset(piece);
+	}
+	if (result == RESULT_OK)
+		return;
+	LOG(LOG_WARNING, "an answer was cut short", {"request_id", request->id});
+	fcgi_abort(worker->fcgi);
+}
+
+static void worker_write_answer(const struct worker *worker, struct request *request, struct answer *answer)
 {
 	struct slice body = answer->body ? buffer_slice(answer->body) : (struct slice){NULL, 0};
 	char bytes[HEAD_SIZE];
@@ -161,7 +187,11 @@ static void worker_write_answer(const struct worker *worker, const struct reques
 	}
 	if (fcgi_write(worker->fcgi, buffer_slice(&head)) != RESULT_OK)
 		return;
-	if (!slice_equal(request->method, SLICE("HEAD")))
+	if (slice_equal(request->method, SLICE("HEAD")))
+		return;
+	if (answer->produce)
+		worker_write_stream(worker, request, answer);
+	else
 		fcgi_write(worker->fcgi, body);
 }
 

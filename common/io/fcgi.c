@@ -390,9 +390,15 @@ static bool fcgi_somebody_waits(const struct fcgi *fcgi)
 	return poll(&polled, 1, 0) > 0;
 }
 
+void fcgi_abort(struct fcgi *fcgi)
+{
+	if (fcgi->listener >= 0)
+		FCGX_Free(&fcgi->request, 1);
+}
+
 void fcgi_finish(struct fcgi *fcgi)
 {
-	if (fcgi->listener < 0)
+	if (fcgi->listener < 0 || fcgi->request.ipcFd < 0)
 		return;
 	fcgi_drain(fcgi);
 	if (fcgi->request.keepConnection && (fcgi->stopping || fcgi_somebody_waits(fcgi)))

@@ -44,7 +44,10 @@ enum result fcgi_read(void *fcgi, char *bytes, size_t capacity, size_t *length);
 // web server has gone.
 enum result fcgi_write(struct fcgi *fcgi, struct slice bytes);
 
-// Ends the present request. Reads an unread body to its end, within limits, so that its bytes can never be taken
+// Breaks the connection in the middle of an answer, so that the web server and its client see that it is not whole.
+void fcgi_abort(struct fcgi *fcgi);
+
+// Ends the present request, unless it was broken off. Reads an unread body to its end, within limits, so that its bytes can never be taken
 // for the next request; where that fails the connection is closed.
 void fcgi_finish(struct fcgi *fcgi);
 

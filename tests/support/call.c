@@ -181,6 +181,22 @@ static struct arena *call_arena(struct service *service)
 	return arena;
 }
 
+// Puts the pieces of a streamed answer together, as the worker writes them.
+static void call_produce(struct request *request, struct answer *answer)
+{
+	struct arena *piece = arena_new(REQUEST_ARENA_LIMIT);
+	answer->body = buffer_new(request->arena, ANSWER_LIMIT);
+	cr_assert(piece != NULL && answer->body != NULL);
+	for (bool more = true; more; arena_reset(piece)) {
+		struct buffer *out = buffer_new(piece, ANSWER_PIECE_LIMIT);
+		cr_assert(out != NULL);
+		cr_assert_eq(answer->produce(request, answer->context, piece, out, &more), RESULT_OK);
+		cr_assert(!buffer_failed(out));
+		buffer_append(answer->body, buffer_slice(out));
+	}
+	arena_free(piece);
+}
+
 struct outcome call_function(struct service *service, const char *line, const struct call *call)
 {
 	struct call_source source = call_source_of(service, call);
@@ -201,6 +217,8 @@ struct outcome call_function(struct service *service, const char *line, const st
 	};
 	struct outcome outcome = {.status = 0};
 	function_answer(service->function, &request, &outcome.answer);
+	if (outcome.answer.produce != NULL)
+		call_produce(&request, &outcome.answer);
 	store_settle(service->fixture.store);
 	outcome.status = outcome.answer.status;
 	outcome.text = outcome.answer.body != NULL ? buffer_slice(outcome.answer.body) : SLICE("");
