@@ -3,20 +3,20 @@
 # One rule for each kind of file; nothing is listed by hand. A function is functions/<name>.c or the folder
 # functions/<name>/; a unit test is tests/unit/<layer>/test_<module>.c; a handler test tests/functions/test_<name>.c;
 # a fuzzer tests/fuzz/fuzz_<module>.c with seeds in tests/fuzz/corpus/<module>/; a function that only the end-to-end
-# tests use tests/e2e/programs/<name>.c.
+# tests use tests/e2e/programs/<name>.c; a program that shows what a codec does tests/differential/<name>.c.
 
 BUILD ?= build
 CC = gcc
 VAR ?= var
 PORT ?= 8080
-PREFIX ?= /usr/local
+PROGRAMS ?= /usr/local/libexec/ciobridge
 FUZZ_SECONDS ?= 60
 export VAR PORT
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 # Names that exist in Debian 12 and 13.
-BUILD_PACKAGES = gcc libc6-dev make libfcgi-dev libhiredis-dev libjansson-dev libssl-dev nginx redis-server curl \
+BUILD_PACKAGES = gcc libc6-dev make libfcgi-dev libhiredis-dev libjansson-dev libssl-dev zlib1g-dev nginx redis-server curl \
                  openssl
 TEST_PACKAGES = libcriterion-dev python3 python3-pytest clang libclang-rt-dev valgrind universal-ctags
 
@@ -27,24 +27,27 @@ HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2
 OPTIMISE ?= -O2 -g $(HARDENING)
 CFLAGS = $(STANDARD) $(WARNINGS) $(OPTIMISE) -fPIE $(EXTRA_CFLAGS)
 LDFLAGS = -pie -Wl,-z,relro,-z,now $(EXTRA_LDFLAGS)
-LIBRARIES = -lfcgi -lhiredis -ljansson -lcrypto
+# hiredis speaks TLS from 1.0 on (Debian 13).
+REDIS_TLS := $(if $(wildcard /usr/include/hiredis/hiredis_ssl.h),-lhiredis_ssl -lssl)
+LIBRARIES = -lfcgi -lhiredis $(REDIS_TLS) -ljansson -lcrypto -lz
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 COMMON = $(filter-out common/edge/main.c,$(wildcard common/*/*.c))
 FUNCTIONS = $(sort $(basename $(notdir $(wildcard functions/*.c))) $(notdir $(patsubst %/,%,$(wildcard functions/*/))))
 TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c tests/functions/test_*.c))
 TEST_FUNCTIONS = $(patsubst tests/e2e/programs/%.c,$(BUILD)/tests/e2e/%,$(wildcard tests/e2e/programs/*.c))
+DUMPS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/differential/*.c))
 FUZZERS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS = $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 SUPPORT = $(wildcard tests/support/*.c)
 SOURCES = $(wildcard common/*/*.c functions/*.c functions/*/*.c deploy/run/*.c tests/unit/*/*.c tests/functions/*.c \
-                     tests/support/*.c tests/fuzz/*.c tests/e2e/programs/*.c)
+                     tests/support/*.c tests/fuzz/*.c tests/differential/*.c tests/e2e/programs/*.c)
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 function_sources = $(wildcard functions/$(1).c functions/$(1)/*.c)
 again = $(MAKE) --no-print-directory
 
-.PHONY: all run test lint sanitize valgrind fuzz install deps build-deps readme clean help
+.PHONY: all run test lint sanitize valgrind fuzz install install-functions deps build-deps readme clean help
 .PHONY: executables tests objects fuzzers sanitized
 
 all: build-deps ## build every function and the local start (the default)
@@ -83,9 +86,13 @@ fuzz: deps ## each fuzzer for FUZZ_SECONDS
 		        $$fuzzer.corpus tests/fuzz/corpus/$${fuzzer##*/fuzz_}; \
 	done
 
-install: all ## copy the executables to PREFIX (under DESTDIR)
-	install -d $(DESTDIR)$(PREFIX)/libexec/ciobridge
-	install -m 755 $(FUNCTIONS:%=$(BUILD)/%) $(BUILD)/run $(DESTDIR)$(PREFIX)/libexec/ciobridge
+install: all ## copy the executables to PROGRAMS (under DESTDIR)
+	@$(again) install-functions
+	install -m 755 $(BUILD)/run $(DESTDIR)$(PROGRAMS)
+
+install-functions: $(FUNCTIONS:%=$(BUILD)/%)
+	install -d $(DESTDIR)$(PROGRAMS)
+	install -m 755 $^ $(DESTDIR)$(PROGRAMS)
 
 deps: ## install what building and testing needs and is missing (apt)
 	@deploy/deps $(BUILD_PACKAGES) $(TEST_PACKAGES)
@@ -104,7 +111,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
 
 executables: $(FUNCTIONS:%=$(BUILD)/%) $(BUILD)/run
-tests: $(TESTS) $(REPLAYS) $(TEST_FUNCTIONS)
+tests: $(TESTS) $(REPLAYS) $(TEST_FUNCTIONS) $(DUMPS)
 objects: $(call object,$(SOURCES))
 fuzzers: $(FUZZERS)
 
@@ -137,6 +144,9 @@ $(BUILD)/run: $(call object,$(wildcard deploy/run/*.c)) $(BUILD)/libcommon.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBRARIES)
 
 $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/programs/%.o $(BUILD)/common/edge/main.o $(BUILD)/libcommon.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBRARIES)
+
+$(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(BUILD)/libcommon.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBRARIES)
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libcommon.a
