@@ -1020,6 +1020,16 @@ static void record(const char *identifier, const struct category *category, enum
 	cr_assert(choices_record(f->store, f->arena, f->project, NULL, &origin, &choice, 1, &outcome) == RESULT_OK);
 }
 
+Test(optouts_recipient, a_source_is_of_the_present_state_or_not_named)
+{
+	record("jo", &category_all, CHOICE_OUT, 1732285840999);
+	struct outcome outcome = GET("/recipients/jo");
+	expect_state(&outcome, "$all", "out", "csv");
+	put("jo", "$all", -1732285850000); // of which no entry is kept
+	outcome = GET("/recipients/jo");
+	expect_state(&outcome, "$all", "in", NULL);
+}
+
 Test(optouts_recipient, history_tells_what_happened_newest_first)
 {
 	record("jo", &category_all, CHOICE_OUT, 1732285840999);
