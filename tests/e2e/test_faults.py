@@ -10,7 +10,7 @@ import time
 import pytest
 
 import feed
-from feed import Client, Feed, Load, Redis, family
+from feed import Client, Feed, Load, Redis, event, family
 from stack import PACE, wait_until
 
 THREADS = 12
@@ -20,6 +20,7 @@ STANDSTILL_S = 2.2  # longer than anybody waits for Redis
 REFUSED_S = 0.1
 BETWEEN = 100  # answers before and after a fault
 RANDOM_FAULTS = int(2 * feed.SCALE)
+PEOPLE, CHOICES = 40, 12
 FUNCTIONS = ("webhook", "optouts")
 COMMANDS = ["time", "hget", "hgetall", "hmget", "zmscore", "zscore", "zadd", "xadd", "exists", "eval", "evalsha"]
 
@@ -65,6 +66,7 @@ class Traffic:
                 assert any(record.done > begin and record.sent < end + RECOVERY_S for begin, end in faults), record
                 assert record.headers["Retry-After"], record
         assert self.project.still_allowed(self.out) == []
+        assert {how for _, child, how in feed.deaths(self.stack) if child != "redis-server"} <= {"signal 9"}
 
 
 def processes(stack, *but):
@@ -136,6 +138,14 @@ def redis_becomes_read_only(stack, chance):
         redis.call("REPLICAOF", "NO", "ONE")
 
 
+def connections_are_refused(stack, chance):
+    with Redis(stack) as redis:
+        redis.call("CONFIG", "SET", "maxclients", 4)
+        redis.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        time.sleep(3 * REFUSED_S)
+        redis.call("CONFIG", "SET", "maxclients", 10000)
+
+
 def scripts_are_flushed(stack, chance):
     with Redis(stack) as redis:
         for _ in range(3):
@@ -176,6 +186,7 @@ FAULTS = {
     commands_are_refused: [],
     scripts_are_flushed: [],
     connections_are_cut: [],
+    connections_are_refused: [],
     workers_are_killed: FUNCTIONS,
     functions_are_killed: FUNCTIONS,
 }
@@ -209,6 +220,33 @@ def test_one_fault_after_another(own_stack):
     with traffic.load() as load:
         struck = [strike(traffic, load, chance.choice(list(FAULTS)), chance) for _ in range(RANDOM_FAULTS)]
     traffic.verify(load, struck)
+
+
+def test_the_newest_choice_wins_in_spite_of_all(own_stack):
+    """Events come in any order and several times, are sent again after a 503, and some are done already by then."""
+    project, chance = Feed(own_stack), feed.dice("newest")
+    addresses = [project.new_address() for _ in range(PEOPLE)]
+    now = int(time.time())
+    choices = {address: [(now - chance.randrange(1000, 1010), chance.choice(["unsubscribed", "subscribed"]))
+                         for _ in range(CHOICES)] for address in addresses}
+    events = 2 * [(address, event(metric, address, at)) for address in addresses for at, metric in choices[address]]
+    chance.shuffle(events)
+    count, answered = len(events), []
+
+    def work(client, _):
+        with contextlib.suppress(IndexError):
+            one = events.pop()
+            (answered if project.send(client, one[1]).status == 200 else events).append(one)
+
+    with Load(own_stack, work, THREADS) as load:
+        for fault in (workers_are_killed, redis_is_killed, functions_are_killed, scripts_are_flushed):
+            load.wait_for(count // 8)
+            fault(own_stack, chance)
+        wait_until(lambda: len(answered) == count, feed.ANSWER_S, "every event has been taken")
+    assert set(load.statuses()) <= {200, 503}
+    # Of one second, "unsubscribed" is the later choice, and the later word.
+    assert project.still_allowed(addresses) == \
+        [address for address in addresses if max(choices[address])[1] == "subscribed"]
 
 
 def test_full_memory(own_stack):
@@ -266,6 +304,8 @@ def test_full_disk(new_stack, tmp_path):
                     wait_until(lambda: ask(client, traffic.project.new_address()).status == 503, feed.ANSWER_S,
                                "a refusal")
                 client.close()
+                large = event("unsubscribed", traffic.project.new_address(), int(time.time())).ljust(1 << 20)
+                assert traffic.project.post(large).status == 503
                 (stack.state / "filler").unlink()
                 end = time.monotonic()
                 wait_until_well(traffic)
