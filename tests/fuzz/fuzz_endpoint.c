@@ -102,7 +102,8 @@ static bool fuzz_is_json(struct arena *arena, struct slice text)
 	const struct json *value;
 	struct slice reason;
 
-	return json_parse(arena, text, &value, &reason) == RESULT_OK || slice_starts_with(reason, SLICE("NUL in a string"));
+	return json_parse(arena, text, &value, &reason) == RESULT_OK ||
+	       slice_starts_with(reason, SLICE("NUL in a string"));
 }
 
 static void fuzz_check(const struct request *request, const struct source *source, const struct answer *answer)
