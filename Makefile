@@ -16,8 +16,8 @@ export VAR PORT
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 # Names that exist in Debian 12 and 13.
-BUILD_PACKAGES = gcc libc6-dev make libfcgi-dev libhiredis-dev libjansson-dev libssl-dev zlib1g-dev nginx redis-server curl \
-                 openssl
+BUILD_PACKAGES = gcc libc6-dev make libfcgi-dev libhiredis-dev libjansson-dev libssl-dev zlib1g-dev nginx \
+                 redis-server curl openssl
 TEST_PACKAGES = libcriterion-dev python3 python3-pytest clang libclang-rt-dev valgrind universal-ctags
 
 STANDARD = -std=gnu17 -D_GNU_SOURCE -Icommon

@@ -33,6 +33,7 @@ THIRD_PARTY = {
     "OpenSSL": r"openssl/.*",
     "libcurl": r"curl/.*",
     "libjwt": r"jwt.*\.h",
+    "zlib": r"zlib\.h",
 }
 
 BANNED = "strcpy strcat strncpy sprintf vsprintf strtok strtok_r gets atoi atol atoll atof alloca system popen"
