@@ -1,0 +1,31 @@
+// An import as it is stored, for those who keep imports.
+#ifndef CIOBRIDGE_CONSENT_IMPORT_JOB_H
+#define CIOBRIDGE_CONSENT_IMPORT_JOB_H
+
+#include "consent/import.h"
+#include "project/project.h"
+
+#define IMPORT_RESULT_PREFIX "result:"
+#define IMPORT_WARNING_PREFIX "warning:"
+
+struct import_job {
+	const struct reply *fields; // names and values
+	enum import_status status;  // as it is now: a process that has gone does not say so
+	bool gone;                  // it was running, and its process has gone
+	bool undo;                  // asked for
+};
+
+// cb:{P}:job:<id><suffix>
+struct key_name import_job_key(struct slice project, struct slice id, const char *suffix);
+
+// RESULT_NOT_FOUND.
+enum result import_job_load(struct store *store, struct arena *arena, struct slice project, struct slice id,
+                            struct import_job *job);
+
+struct slice import_job_text(const struct import_job *job, const char *field); // data NULL: it is not there
+int64_t import_job_number(const struct import_job *job, const char *field);    // 0: it is not there
+
+bool import_job_is_being_undone(const struct import_job *job);
+bool import_job_is_under_way(const struct import_job *job);
+
+#endif
