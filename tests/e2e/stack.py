@@ -66,7 +66,9 @@ def descendants(pid):
 
 
 def still_running(processes):
-    return sorted(set(processes) & set(all_processes()))
+    """Whoever their parent is by now: orphans have got another."""
+    known = {(process.pid, process.since) for process in processes}
+    return sorted(process for process in all_processes() if (process.pid, process.since) in known)
 
 
 def functions():
