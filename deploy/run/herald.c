@@ -43,19 +43,6 @@ static bool herald_is_ready(const struct run *run)
 	return ready;
 }
 
-static void herald_wait(const struct run *run)
-{
-	for (int tries = 1; !herald_is_ready(run); tries++) {
-		if (tries == HERALD_PATIENCE)
-			complain("not ready yet; http://127.0.0.1:%d/readyz says why", (int)run->port);
-		usleep(HERALD_PAUSE_US * (useconds_t)(tries < HERALD_PATIENCE ? tries : HERALD_PATIENCE));
-	}
-	printf("ciobridge is ready: http://127.0.0.1:%d/console/\n", (int)run->port);
-	if (run->has_root_key)
-		printf("The root key is in %s/admin_token\n", run->state);
-	fflush(stdout);
-}
-
 static unsigned long long herald_signals(const char *status, const char *field)
 {
 	const char *line = strstr(status, field);
@@ -86,26 +73,47 @@ static bool herald_look(pid_t process, char status[static STATUS_SIZE])
 	return length > 0;
 }
 
+pid_t herald_find_make(void)
+{
+	pid_t parent = getppid();
+	char status[STATUS_SIZE];
+
+	return herald_look(parent, status) && strncmp(status, MAKE, strlen(MAKE)) == 0 ? parent : 0;
+}
+
 // make catches (or ignores) SIGINT until one comes.
-static bool herald_make_goes_on(pid_t make)
+static bool herald_make_ended(const struct run *run)
 {
 	char status[STATUS_SIZE];
 
-	return herald_look(make, status) &&
-	       (herald_signals(status, "SigCgt:") | herald_signals(status, "SigIgn:")) >> (SIGINT - 1) & 1;
+	if (run->make == 0)
+		return false;
+	return !herald_look(run->make, status) ||
+	       !((herald_signals(status, "SigCgt:") | herald_signals(status, "SigIgn:")) >> (SIGINT - 1) & 1);
+}
+
+static void herald_wait(const struct run *run)
+{
+	for (int tries = 1; !herald_is_ready(run) && !herald_make_ended(run); tries++) {
+		if (tries == HERALD_PATIENCE)
+			complain("not ready yet; http://127.0.0.1:%d/readyz says why", (int)run->port);
+		usleep(HERALD_PAUSE_US * (useconds_t)(tries < HERALD_PATIENCE ? tries : HERALD_PATIENCE));
+	}
+	printf("ciobridge is ready: http://127.0.0.1:%d/console/\n", (int)run->port);
+	if (run->has_root_key)
+		printf("The root key is in %s/admin_token\n", run->state);
+	fflush(stdout);
 }
 
 void herald_start(const struct child *child)
 {
 	const struct run *run = child->context;
-	char status[STATUS_SIZE];
 
 	herald_wait(run);
-	if (herald_look(run->maker, status) && strncmp(status, MAKE, strlen(MAKE)) == 0) {
-		while (herald_make_goes_on(run->maker))
-			usleep(HERALD_WATCH_US);
+	while (run->make != 0 && !herald_make_ended(run))
+		usleep(HERALD_WATCH_US);
+	if (run->make != 0)
 		kill(getppid(), SIGINT);
-	}
 	for (;;)
 		pause();
 }

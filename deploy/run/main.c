@@ -161,7 +161,7 @@ static int run_supervise(struct run *run)
 int main(void)
 {
 	AUTO(arena_auto) struct arena *arena = arena_new(MEMORY_LIMIT);
-	struct run run = {.arena = arena, .maker = getppid()};
+	struct run run = {.arena = arena, .make = herald_find_make()};
 	int status = EXIT_FAILURE;
 
 	if (arena != NULL && run_prepare(&run) == RESULT_OK)

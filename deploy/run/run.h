@@ -35,7 +35,7 @@ struct run {
 	int64_t port;
 	int door; // the listening socket of the web server
 	int lock; // held by everything that writes the state
-	pid_t maker; // the parent of this program
+	pid_t make;   // the make that started this program; 0: none
 	struct service *services;
 	size_t service_count;
 };
@@ -70,5 +70,6 @@ void redis_start(const struct child *child); // context: struct run
 
 // Says when everything answers, and passes on what make does not.
 void herald_start(const struct child *child); // context: struct run
+pid_t herald_find_make(void);                // the parent of this process when that is make, else 0
 
 #endif
