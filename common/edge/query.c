@@ -24,14 +24,15 @@ static enum result query_next(struct arena *arena, struct slice *rest, struct qu
 	return RESULT_OK;
 }
 
-// In an address a '+' is meant: people paste them as they are. Elsewhere it is a space, as forms send it.
+// In an address, and before a phone number, a '+' is meant: people paste them as they are, and to ask for somebody else
+// instead could let mail through. Elsewhere it is a space, as forms send it.
 static enum result query_decode(struct arena *arena, const struct field *field, struct slice sent, struct slice *value)
 {
 	struct slice decoded;
 
 	if (field->type == FIELD_RECIPIENT) {
 		TRY(decode_percent(arena, sent, false, &decoded));
-		if (slice_contains(decoded, '@')) {
+		if (slice_contains(decoded, '@') || slice_starts_with(decoded, SLICE("+"))) {
 			*value = decoded;
 			return RESULT_OK;
 		}

@@ -311,6 +311,7 @@ Test(optouts_check, answers_for_the_recipient_that_is_meant)
 		{"jo+news%40example.com", "jo+news@example.com"},
 		{"jo%2Bnews@example.com", "jo+news@example.com"},
 		{"%2B491701234567", "+491701234567"},
+		{"+491701234567", "+491701234567"},
 		{"User-7", "User-7"},
 		{"a%2Fb", "a/b"},
 		{"Jo+Doe", "Jo Doe"},
