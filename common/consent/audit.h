@@ -3,10 +3,12 @@
 // was none), source, reference.
 //
 // Whatever changes a list also changes either the audit or the hash cb:{P:NN}:sums, so that the three can be held
-// against each other. With d(list, recipient, score) the first 48 bits of the SHA-1 of the three, joined by line feeds:
-//   the sum of d over all lists  =  the sum of d(new) - d(old) over the audit  +  sums["silent"]      (mod 2^48)
-//   the sum of d(source, reference) mod 2^32 over the audit  =  sums["origin"]  (mod 2^48)
-// Notes ("$bounced", "$dropped") count in the second line only.
+// against each other. With d(…) the first 48 bits of the SHA-1 of its arguments joined by line feeds, and 0 where the
+// score is empty, over a partition's lists and audit:
+//   the sum of d(list, recipient, score)  =  the sum of d(category, recipient, new) - d(category, recipient, old)
+//                                            +  sums["silent"]                                        (mod 2^48)
+//   the sum of (d(source, reference) + when it was recorded, in ms) mod 2^32  =  sums["origin"]       (mod 2^48)
+// Notes ("$bounced", "$dropped") are in no list: what they add to the first sum is taken off in sums["silent"].
 #ifndef CIOBRIDGE_CONSENT_AUDIT_H
 #define CIOBRIDGE_CONSENT_AUDIT_H
 

@@ -81,10 +81,19 @@ local function digest_choice(list, recipient, score)
 	return score and digest(list.name .. '\n' .. recipient .. '\n' .. text_of(score)) or 0
 end
 
-local function audit(list, recipient, old, new)
-	redis.call('XADD', AUDIT, '*', 'recipient', recipient, 'category', list.name, 'old', text_of(old),
+local recorded_at = text_of(now) -- of all entries of this run, since the sums need to know it
+
+local function append(call, id, list, recipient, old, new)
+	return call('XADD', AUDIT, id, 'recipient', recipient, 'category', list.name, 'old', text_of(old),
 		'new', text_of(new), 'source', source, 'reference', reference)
+end
+
+local function audit(list, recipient, old, new)
 	audited = audited + 1
+	-- After the clock was put back the newest entry may be ahead of it: then this one comes right behind that.
+	if type(append(redis.pcall, recorded_at .. '-*', list, recipient, old, new)) ~= 'string' then
+		recorded_at = append(redis.call, '*', list, recipient, old, new):match('^%d+')
+	end
 end
 
 local changes = 0
@@ -201,6 +210,7 @@ end
 local function record(list, recipient, score)
 	if list.kind == KIND.note then
 		audit(list, recipient, false, score)
+		silent = (silent - digest_choice(list, recipient, score)) % MODULUS -- there is no list that holds it
 		return '!'
 	end
 	if list.kind == KIND.complaint and score < 0 and source ~= 'page' then
@@ -257,7 +267,8 @@ end
 
 if silent ~= 0 or audited > 0 then
 	local sums = redis.call('HMGET', SUMS, 'silent', 'origin')
-	local origin = audited * (digest(source .. '\n' .. reference) % 2 ^ 32) -- a million times that is still exact
+	-- A million times what is below 2^32 is still exact.
+	local origin = audited * ((digest(source .. '\n' .. reference) + recorded_at) % 2 ^ 32)
 	redis.call('HSET', SUMS, 'silent', text_of((tonumber(sums[1] or 0) + silent) % MODULUS),
 		'origin', text_of((tonumber(sums[2] or 0) + origin) % MODULUS))
 end
