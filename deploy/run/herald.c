@@ -99,6 +99,8 @@ static void herald_wait(const struct run *run)
 			complain("not ready yet; http://127.0.0.1:%d/readyz says why", (int)run->port);
 		usleep(HERALD_PAUSE_US * (useconds_t)(tries < HERALD_PATIENCE ? tries : HERALD_PATIENCE));
 	}
+	if (herald_make_ended(run))
+		return;
 	printf("ciobridge is ready: http://127.0.0.1:%d/console/\n", (int)run->port);
 	if (run->has_root_key)
 		printf("The root key is in %s/admin_token\n", run->state);

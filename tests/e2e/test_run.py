@@ -138,6 +138,16 @@ def test_make_run_ends_with_make(new_stack, number):
     wait_until(lambda: not still_running(processes), END_S, "everything has ended")
 
 
+def test_make_killed_at_once_leaves_nothing(new_stack):
+    """Before everything answers, when nobody has looked at make yet."""
+    service = new_stack(command=["make", "run", f"BUILD={BUILD}"])
+    service.launch()
+    found, _ = wait_until(lambda: [p for p in service.processes() if p.name == "run"], END_S, "run was started")
+    service.process.kill()
+    service.process.wait(END_S)
+    wait_until(lambda: not still_running(found), END_S, "run has ended")
+
+
 def test_nothing_outlives_a_killed_run(new_stack, tmp_path):
     service = new_stack(directory=tmp_path).start()
     slug = service.project()
