@@ -198,8 +198,8 @@ def check_layout(tree):
 
 def check_words(tree):
     """Nothing left for later, no decoration, nothing of the machine that it was written on."""
-    parent = str(tree.top.resolve().parent) + "/"
-    machine = re.compile(r"(?<![\w.$}-])/(?:home|root|Users)/\w|" + re.escape(parent))
+    here = str(tree.top.resolve()) + "/"
+    machine = re.compile(r"(?<![\w.$}-])/(?:home|root|Users)/\w|" + re.escape(here))
     for path in tree.text:
         if path.startswith(("tests/lint/", "tests/fuzz/corpus/")):
             continue
