@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CRYPT_SHA1_SIZE 20
 #define CRYPT_NONCE_SIZE 12
 #define CRYPT_TAG_SIZE 16
 #define CRYPT_SEALED_OVERHEAD (CRYPT_NONCE_SIZE + CRYPT_TAG_SIZE)
@@ -60,11 +59,20 @@ struct slice crypt_sha256_hex(struct arena *arena, struct slice bytes)
 	return encode_hex(arena, (struct slice){(const char *)digest, sizeof(digest)});
 }
 
+enum result crypt_sha1(struct slice bytes, unsigned char digest[static CRYPT_SHA1_SIZE])
+{
+	static EVP_MD *sha1;
+
+	if (sha1 == NULL)
+		sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+	return crypt_digest(sha1, bytes, digest);
+}
+
 enum result crypt_sha1_hex(struct slice bytes, char hex[static 41])
 {
 	unsigned char digest[CRYPT_SHA1_SIZE];
 
-	TRY(crypt_digest(EVP_sha1(), bytes, digest));
+	TRY(crypt_sha1(bytes, digest));
 	if (OPENSSL_buf2hexstr_ex(hex, 41, NULL, digest, sizeof(digest), '\0') != 1)
 		return RESULT_NO_MEMORY;
 	// OpenSSL writes capitals, Redis small letters.

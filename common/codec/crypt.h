@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #define CRYPT_SHA256_SIZE 32
+#define CRYPT_SHA1_SIZE 20
 #define CRYPT_KEY_SIZE 32 // a derived key or master key, bytes
 
 // Fills `bytes` from the system's secure generator. RESULT_UNAVAILABLE when it fails.
@@ -22,7 +23,10 @@ struct slice crypt_random_text(struct arena *arena, size_t size);
 // RESULT_NO_MEMORY when the library fails.
 enum result crypt_sha256(struct slice bytes, unsigned char digest[static CRYPT_SHA256_SIZE]);
 
-// Lower-case hexadecimal digests in the arena; data is NULL on failure. SHA-1 serves only to name Redis scripts.
+// Only for what is agreed upon with Redis, whose scripts know no other: their names, and sums over what is stored.
+enum result crypt_sha1(struct slice bytes, unsigned char digest[static CRYPT_SHA1_SIZE]);
+
+// Lower-case hexadecimal digests in the arena; data is NULL on failure.
 struct slice crypt_sha256_hex(struct arena *arena, struct slice bytes);
 enum result crypt_sha1_hex(struct slice bytes, char hex[static 41]);
 
