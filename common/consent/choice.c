@@ -8,9 +8,8 @@
 STORE_SCRIPT(record_choices, "common/consent/record_choices.lua");
 STORE_SCRIPT(mark_echo, "common/consent/mark_echo.lua");
 
-#define FIXED_KEYS 6
-#define IMPORT_KEY 4 // its place among them
-#define FIXED_ARGUMENTS 6
+#define FIXED_KEYS 7
+#define FIXED_ARGUMENTS 7
 #define CHUNKS_A_PAGE 1000
 
 int64_t choice_second_ms(int64_t seconds, enum choice_value value)
@@ -60,8 +59,7 @@ static int entry_compare_category(const void *a, const void *b)
 	return order != 0 ? order : entry_compare_partition(a, b);
 }
 
-// "o1m" and the name: see record_choices.lua.
-static struct slice category_describe(struct arena *arena, const struct category *category)
+struct slice choice_list_text(struct arena *arena, const struct category *category)
 {
 	static const char kinds[] = {[CATEGORY_MARKETING] = 'm', [CATEGORY_TRANSACTIONAL] = 't',
 	                             [CATEGORY_GLOBAL] = 'a',
@@ -162,13 +160,18 @@ static void run_put_head(struct recording *recording, const struct run *run, int
                          const struct category_set *set, struct slice *arguments)
 {
 	static const char *const acts[] = {[ACT_DATED] = "dated", [ACT_DIRECT] = "direct", [ACT_REPORT] = "report"};
-	static const char *const keys[FIXED_KEYS] = {"audit", "sendback", "echoes", "lookups", "import:", "sums"};
 	const struct choice_origin *origin = recording->origin;
 	struct arena *arena = recording->arena;
 	int partition = run->entries[0].partition;
+	const struct {
+		const char *suffix;
+		struct slice rest;
+	} keys[FIXED_KEYS] = {{"audit", SLICE("")},   {"sendback", SLICE("")},      {"echoes", SLICE("")},
+	                      {"lookups", SLICE("")}, {"import:", origin->import},  {"sums", SLICE("")},
+	                      {"raised:", origin->import}};
 	for (size_t i = 0; i < FIXED_KEYS; i++)
-		arguments[i] = copy_key(arena, partition_key(recording->project, partition, keys[i],
-		                                             i == IMPORT_KEY ? origin->import : SLICE("")));
+		arguments[i] = copy_key(arena, partition_key(recording->project, partition, keys[i].suffix,
+		                                             keys[i].rest));
 	struct slice *head = arguments + FIXED_KEYS + set->count;
 	head[0] = slice_of(acts[origin->act]);
 	head[1] = text_or_empty(origin->source);
@@ -176,10 +179,11 @@ static void run_put_head(struct recording *recording, const struct run *run, int
 	head[3] = text_or_empty(origin->event);
 	head[4] = origin->send_back ? SLICE("1") : SLICE("0");
 	head[5] = slice_is_empty(origin->import) ? SLICE("") : arena_format(arena, "%lld", (long long)page);
+	head[6] = origin->dry_run ? SLICE("1") : SLICE("0");
 	for (size_t i = 0; i < set->count; i++) {
 		arguments[FIXED_KEYS + i] = copy_key(arena, partition_key(recording->project, partition, "optouts:",
 		                                                          set->items[i]->list));
-		head[FIXED_ARGUMENTS + i] = category_describe(arena, set->items[i]);
+		head[FIXED_ARGUMENTS + i] = choice_list_text(arena, set->items[i]);
 	}
 }
 

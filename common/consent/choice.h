@@ -41,6 +41,7 @@ struct choice_origin {
 	bool send_back;         // Customer.io is to be told of effective changes (never of what it said itself)
 	struct slice import;    // import id: fenced imports are refused; empty: none
 	int64_t page;           // page of the import, applied once a partition; 0: not paged
+	bool dry_run;           // outcomes as they would be, and nothing is written
 };
 
 enum choice_outcome {
@@ -64,5 +65,9 @@ enum result choices_record(struct store *store, struct arena *arena, struct slic
 // Remembers, just before the choice is sent back to Customer.io, that its webhook will be an echo. Marks live 8 days.
 enum result choices_mark_echo(struct store *store, struct arena *arena, struct slice project,
                               const struct choice *choice);
+
+// What the scripts that write choices are told of a category: "o1m" and the name of its list, see record_choices.lua.
+// data is NULL without memory.
+struct slice choice_list_text(struct arena *arena, const struct category *category);
 
 #endif

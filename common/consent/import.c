@@ -72,14 +72,11 @@ static enum result import_remove(struct store *store, struct arena *arena, struc
 {
 	struct key_name jobs = project_key(project, "jobs"), job = import_job_key(project, id, ""),
 			errors = import_job_key(project, id, ":errors");
-	struct slice raised = arena_format(arena, "%.*s:raised", (int)id.length, id.data);
 	const struct reply *reply;
-	if (raised.data == NULL)
-		return RESULT_NO_MEMORY;
 	for (int p = 0; p < PROJECT_PARTITIONS; p++) {
 		struct key_name hash = partition_key(project, p, "import:", id),
-				silent = partition_key(project, p, "import:", raised);
-		store_send(store, ARGUMENTS(SLICE("UNLINK"), key_slice(&hash), key_slice(&silent)));
+				raised = partition_key(project, p, "raised:", id);
+		store_send(store, ARGUMENTS(SLICE("UNLINK"), key_slice(&hash), key_slice(&raised)));
 	}
 	for (int p = 0; p < PROJECT_PARTITIONS; p++)
 		TRY(store_receive(store, arena, &reply));

@@ -10,8 +10,8 @@
 //                                  low, high: see there. fence: nothing more of it is recorded. Written by
 //                                  undo_import.lua: undo: the audit entry down to which it is undone, "-" all; undone:
 //                                  choices put back
-//   cb:{P:NN}:import:<id>:raised (hash)  what it wrote without a change that the audit shows: list, line feed,
-//                                  recipient, line feed, the score that it wrote -> the score before, or empty
+//   cb:{P:NN}:raised:<id> (hash)   what it wrote without a change that the audit shows: list, line feed, recipient, line
+//                                  feed, the score that it wrote -> the score before, or empty
 //   cb:undo (list)                 "project id" of imports that are to be undone, for import_worker
 #ifndef CIOBRIDGE_CONSENT_IMPORT_H
 #define CIOBRIDGE_CONSENT_IMPORT_H

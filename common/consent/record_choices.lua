@@ -1,23 +1,25 @@
 #!lua flags=allow-oom
--- Records choices of one partition: the only writer of the opt-out list, and the whole rule by which choices merge.
+-- Records choices of one partition: the only writer of the opt-out list besides undo_import.lua, and the whole rule by
+-- which choices merge.
 --
 -- A choice is a score: +made_at_ms is out, -made_at_ms is in. Of two, the one with the larger absolute value stays,
 -- and of equal ones the positive one. So the order and the number of arrivals do not matter.
 --
--- KEYS  1 audit, 2 sendback, 3 echoes, 4 lookups, 5 import, 6 sums, 7… one list per category
+-- KEYS  1 audit, 2 sendback, 3 echoes, 4 lookups, 5 import, 6 sums, 7 raised, 8… one list per category
 -- ARGV  1 act          direct | dated | report, see enum act
 --       2 source       3 reference, both for the audit
 --       4 event        the webhook's event id
 --       5 send back    1: Customer.io is to be told of effective changes
 --       6 page         empty: no import; 0: an import without pages; else its page, applied once
---       7…             one text per list: default (o, i), told to Customer.io (1, 0), kind (see KIND), list
---       then groups    list (1 is KEYS[7]), n, n scores, n recipients; for a direct act only a score's sign counts
+--       7 dry run      1: nothing is written
+--       8…             one text per list: default (o, i), told to Customer.io (1, 0), kind (see KIND), list
+--       then groups    list (1 is KEYS[8]), n, n scores, n recipients; for a direct act only a score's sign counts
 --
 -- Returns one character per choice, see enum choice_outcome; '-' alone when the import is fenced or the page known.
 
-local AUDIT, SENDBACK, ECHOES, LOOKUPS, IMPORT, SUMS = unpack(KEYS, 1, 6)
-local LISTS = 6
-local act, source, reference, event, send_back, page = unpack(ARGV, 1, 6)
+local AUDIT, SENDBACK, ECHOES, LOOKUPS, IMPORT, SUMS, RAISED = unpack(KEYS, 1, 7)
+local LISTS = 7
+local act, source, reference, event, send_back, page, dry_run = unpack(ARGV, 1, 7)
 local KIND = { marketing = 'm', archived = 'x', transactional = 't', all = 'a', complaint = 'c', note = 'n' }
 
 local FUTURE_MS = 5 * 60000 -- how far ahead a clock may be
@@ -27,15 +29,23 @@ local ECHO_RACE_MS = 15 * 60000 -- an echo is on its way for so long at most, cl
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-if page ~= '' then
-	local known = redis.call('HMGET', IMPORT, 'fence', 'page')
-	if known[1] or (page ~= '0' and tonumber(page) <= tonumber(known[2] or 0)) then
-		return '-'
+local function write(...)
+	if dry_run ~= '1' then
+		redis.call(...)
 	end
 end
 
+local low, high -- the oldest and the newest `out` that the import wrote
+if page ~= '' then
+	local known = redis.call('HMGET', IMPORT, 'fence', 'page', 'low', 'high')
+	if known[1] or (page ~= '0' and tonumber(page) <= tonumber(known[2] or 0)) then
+		return '-'
+	end
+	low, high = tonumber(known[3] or nil), tonumber(known[4] or nil)
+end
+
 local lists, all = {}, nil
-local position = 7
+local position = 8
 for i = 1, #KEYS - LISTS do
 	local text = ARGV[position]
 	lists[i] = {
@@ -88,12 +98,43 @@ local function append(call, id, list, recipient, old, new)
 		'new', text_of(new), 'source', source, 'reference', reference)
 end
 
+local first_entry, last_entry
+
 local function audit(list, recipient, old, new)
+	if dry_run == '1' then
+		return
+	end
 	audited = audited + 1
 	-- After the clock was put back the newest entry may be ahead of it: then this one comes right behind that.
-	if type(append(redis.pcall, recorded_at .. '-*', list, recipient, old, new)) ~= 'string' then
-		recorded_at = append(redis.call, '*', list, recipient, old, new):match('^%d+')
+	last_entry = append(redis.pcall, recorded_at .. '-*', list, recipient, old, new)
+	if type(last_entry) ~= 'string' then
+		last_entry = append(redis.call, '*', list, recipient, old, new)
+		recorded_at = last_entry:match('^%d+')
 	end
+	first_entry = first_entry or last_entry
+end
+
+local function widen(score)
+	if score > 0 then
+		low, high = math.min(low or score, score), math.max(high or score, score)
+	end
+end
+
+-- What an import writes and the audit does not show is remembered for its undo: an `in` that was raised would make an
+-- older `out` lose, and an `out` that the import has raised twice would not be known as its own. An `out` of others that
+-- it only confirms stays, which is safe, and spares the memory of all that the next export says again.
+local function remember(list, recipient, old, score)
+	local is_own = low and old and low <= old and old <= high
+	if page == '' or (score > 0 and not is_own) then
+		return
+	end
+	local pair = list.name .. '\n' .. recipient .. '\n'
+	local before = old and redis.call('HGET', RAISED, pair .. text_of(old))
+	if before then
+		write('HDEL', RAISED, pair .. text_of(old))
+	end
+	write('HSET', RAISED, pair .. text_of(score), before or text_of(old))
+	widen(score)
 end
 
 local changes = 0
@@ -105,12 +146,14 @@ local function keep(list, recipient, score)
 	list.changed[recipient] = score
 	if is_out(list, old) == (score > 0) then
 		silent = (silent + digest_choice(list, recipient, score) - digest_choice(list, recipient, old)) % MODULUS
+		remember(list, recipient, old, score)
 		return false
 	end
 	audit(list, recipient, old, score)
+	widen(score)
 	changes = changes + 1
 	if send_back == '1' and list.told then
-		redis.call('ZADD', SENDBACK, now, recipient)
+		write('ZADD', SENDBACK, now, recipient)
 	end
 	return true
 end
@@ -165,11 +208,11 @@ local function echo_of(list, recipient, score)
 		local made_at, written_at, expected, events = marks[1]:match('^(%d+) (%d+) (%d+)(.*)$')
 		local known = (events .. ' '):find(' ' .. event .. ' ', 1, true)
 		if now - tonumber(written_at) > ECHO_LIFE_MS then
-			redis.call('HDEL', ECHOES, same)
+			write('HDEL', ECHOES, same)
 		elseif known or tonumber(expected) > 0 then
 			if not known then
 				events = (' ' .. event .. events):sub(1, EVENTS_BYTES)
-				redis.call('HSET', ECHOES, same,
+				write('HSET', ECHOES, same,
 					string.format('%s %s %d%s', made_at, written_at, expected - 1, events))
 			end
 			return score > 0 and tonumber(made_at) or -made_at
@@ -180,7 +223,7 @@ local function echo_of(list, recipient, score)
 	if marks[2] then
 		local written_at = marks[2]:match('^%d+ (%d+)')
 		if score < 0 or score > tonumber(written_at) + ECHO_RACE_MS then
-			redis.call('HDEL', ECHOES, opposite)
+			write('HDEL', ECHOES, opposite)
 		end
 	end
 	return nil
@@ -190,7 +233,7 @@ end
 local function ask_when_unclear(recipient, old, score)
 	local opposite = old and (old > 0) ~= (score > 0)
 	if opposite and math.floor(math.abs(old) / 1000) == math.floor(math.abs(score) / 1000) then
-		redis.call('ZADD', LOOKUPS, 'GT', text_of(math.abs(score)), 'preferences\n' .. recipient)
+		write('ZADD', LOOKUPS, 'GT', text_of(math.abs(score)), 'preferences\n' .. recipient)
 	end
 end
 
@@ -202,7 +245,7 @@ local function record_report(list, recipient, score)
 	end
 	-- Customer.io was told something that no longer stands: it has to be told again.
 	if list.told and is_out(list, stored(list, recipient)) ~= (echo > 0) then
-		redis.call('ZADD', SENDBACK, now, recipient)
+		write('ZADD', SENDBACK, now, recipient)
 	end
 	return echo
 end
@@ -254,6 +297,10 @@ while position <= #ARGV do
 	end
 end
 
+if dry_run == '1' then
+	return table.concat(outcomes)
+end
+
 for _, list in ipairs(lists) do
 	local pairs_of_list = {}
 	for recipient, score in pairs(list.changed) do
@@ -278,6 +325,13 @@ if page ~= '' then
 	redis.call('HINCRBY', IMPORT, 'changes', changes)
 	if page ~= '0' then
 		redis.call('HSET', IMPORT, 'page', page)
+	end
+	if first_entry then
+		redis.call('HSETNX', IMPORT, 'first', first_entry)
+		redis.call('HSET', IMPORT, 'last', last_entry)
+	end
+	if low then
+		redis.call('HSET', IMPORT, 'low', text_of(low), 'high', text_of(high))
 	end
 end
 return table.concat(outcomes)
