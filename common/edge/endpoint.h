@@ -29,7 +29,7 @@ enum field_type {
 	FIELD_CHOICE,     // one of `choices`, separated by spaces
 	FIELD_BOOLEAN,
 	FIELD_INTEGER,    // within [minimum, maximum]
-	FIELD_RECIPIENT,  // text, checked by recipient_read in the handler; in a query '+' stays beside an '@' or in front
+	FIELD_RECIPIENT,  // text, checked by recipient_read in the handler; in a query '+' stays with '@' or in front
 	FIELD_LIST,       // a JSON array of at most `maximum` elements
 	FIELD_ANY,        // any JSON value
 };

@@ -47,8 +47,8 @@ enum result fcgi_write(struct fcgi *fcgi, struct slice bytes);
 // Breaks the connection in the middle of an answer, so that the web server and its client see that it is not whole.
 void fcgi_abort(struct fcgi *fcgi);
 
-// Ends the present request, unless it was broken off. Reads an unread body to its end, within limits, so that its bytes can never be taken
-// for the next request; where that fails the connection is closed.
+// Ends the present request, unless it was broken off. Reads an unread body to its end, within limits, so that its bytes
+// can never be taken for the next request; where that fails the connection is closed.
 void fcgi_finish(struct fcgi *fcgi);
 
 // Opens a listening socket: "unix:/path" (mode 0660, a stale one is replaced) or "host:port" (an address or a name,

@@ -173,7 +173,8 @@ def walk_optouts(walk):
     walk.call("GET", optouts + "/categories/{key}", status=200, key="news")
     walk.call("PATCH", optouts + "/categories/{key}", {"archived": True}, status=200, key="news")
     walk.call("POST", optouts, {"identifier": "ann@example.com", "category": "offers"}, status=200)
-    walk.call("POST", optouts + "/bulk", {"opt_outs": [{"identifier": "b@example.com"}, {"identifier": ""}]}, status=200)
+    entries = [{"identifier": "b@example.com"}, {"identifier": ""}]
+    walk.call("POST", optouts + "/bulk", {"opt_outs": entries}, status=200)
     walk.call("GET", optouts + "/check", status=200, query="?identifier=ann@example.com&category=offers")
     walk.call("GET", optouts + "/check", status=422)
     walk.call("POST", optouts + "/check", {"identifiers": ["ann@example.com", "x@example.com"]}, status=200)
