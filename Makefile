@@ -19,6 +19,8 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 BUILD_PACKAGES = gcc libc6-dev make libfcgi-dev libhiredis-dev libjansson-dev libssl-dev zlib1g-dev nginx \
                  redis-server curl openssl
 TEST_PACKAGES = libcriterion-dev python3 python3-pytest clang libclang-rt-dev valgrind universal-ctags
+# Node may have come from elsewhere.
+BENCH_PACKAGES = wrk python3 $(if $(shell command -v npm),,nodejs npm)
 
 STANDARD = -std=gnu17 -D_GNU_SOURCE -Icommon
 WARNINGS = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \
@@ -40,14 +42,16 @@ DUMPS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/differential/*.c))
 FUZZERS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS = $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 SUPPORT = $(wildcard tests/support/*.c)
+SOAK = $(wildcard $(patsubst %,tests/e2e/test_%.py,faults restart many csv_upload))
 SOURCES = $(wildcard common/*/*.c functions/*.c functions/*/*.c deploy/run/*.c tests/unit/*/*.c tests/functions/*.c \
-                     tests/support/*.c tests/fuzz/*.c tests/differential/*.c tests/e2e/programs/*.c)
+                     tests/support/*.c tests/fuzz/*.c tests/differential/*.c tests/e2e/programs/*.c \
+                     tests/bench/*.c)
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 function_sources = $(wildcard functions/$(1).c functions/$(1)/*.c)
 again = $(MAKE) --no-print-directory
 
-.PHONY: all run test lint sanitize valgrind fuzz install install-functions deps build-deps readme clean help
+.PHONY: all run test lint sanitize valgrind fuzz soak bench install install-functions deps build-deps readme clean help
 .PHONY: executables tests objects fuzzers sanitized
 
 all: build-deps ## build every function and the local start (the default)
@@ -85,6 +89,16 @@ fuzz: deps ## each fuzzer for FUZZ_SECONDS
 		$$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$fuzzer- \
 		        $$fuzzer.corpus tests/fuzz/corpus/$${fuzzer##*/fuzz_}; \
 	done
+
+soak: deps ## the long forms of the tests of order, faults, restarts and uploads
+	@$(again) executables tests
+	@CIOBRIDGE_TEST_HISTORIES=200000 CIOBRIDGE_TEST_SCALE=20 \
+	 tests/run --build $(BUILD) --patience 20 $(SOAK:%=--pytest %) $(BUILD)/tests/unit/consent/test_histories
+
+bench: build-deps ## speed and memory against their goals; BENCH_SECONDS, BENCH_ROUNDS and BENCH_ROWS say how long
+	@deploy/deps $(BENCH_PACKAGES)
+	@$(again) executables $(BUILD)/tests/bench/nothing $(BUILD)/bench/node_modules
+	@CIOBRIDGE_TEST_BUILD=$(BUILD) tests/bench/bench.py
 
 install: all ## copy the executables to PROGRAMS (under DESTDIR)
 	@$(again) install-functions
@@ -151,6 +165,15 @@ $(BUILD)/tests/differential/%: $(BUILD)/tests/differential/%.o $(BUILD)/libcommo
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libcommon.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBRARIES)
+
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lfcgi
+
+$(BUILD)/bench/node_modules: tests/bench/package.json
+	@mkdir -p $(@D)
+	cp $< $(@D)
+	npm install --prefix $(@D) --no-package-lock --no-audit --no-fund
+	@touch $@
 
 # The fuzzer without libFuzzer: each seed once.
 $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libcommon.a
