@@ -54,6 +54,17 @@ struct opt_out_page {
 enum result optouts_list(struct store *store, struct arena *arena, struct slice project, struct slice list,
                          struct slice search, struct slice cursor, size_t limit, struct opt_out_page *page);
 
+// A way through everybody who is out of a category, in the order of optouts_list, in constant memory and without
+// looking at anything twice. A row that does not change meanwhile comes by once.
+struct optouts_walk;
+
+// Lives as long as the arena; NULL without memory. optouts_walk_begin takes it to the beginning of a list.
+struct optouts_walk *optouts_walk_new(struct store *store, struct arena *arena, struct slice project);
+void optouts_walk_begin(struct optouts_walk *walk, struct slice list);
+
+// The next row, good until the next call; NULL at the end.
+enum result optouts_walk_next(struct optouts_walk *walk, const struct opt_out **row);
+
 // How many recipients are out of each category. counts[i] belongs to lists[i] (category->list).
 enum result optouts_count(struct store *store, struct arena *arena, struct slice project, const struct slice *lists,
                           size_t count, int64_t *counts);
