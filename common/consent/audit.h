@@ -19,17 +19,48 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define AUDIT_HISTORY_MAXIMUM 1000      // entries shown of one recipient
-#define AUDIT_SCAN_MAXIMUM 2000000      // entries looked at for one recipient
+#define AUDIT_HISTORY_MAXIMUM 1000 // entries shown of one recipient
+#define AUDIT_SCAN_MAXIMUM 2000000 // entries looked at for one recipient
 
 struct audit_entry {
 	struct slice recipient, category, source, reference;
-	int64_t old_score, new_score; // old_score 0: no choice before
-	int64_t recorded_at_ms;
+	int64_t old_score, new_score; // 0: no choice
+	int64_t recorded_at_ms, sequence; // its id
+	int partition;
+	bool is_sound; // it has those fields and no others, and its scores tell of a change
 };
+
+// A score as record_choices.lua writes it; nothing gives 0. False when it is none; *score is then 0.
+bool audit_score_read(struct slice text, int64_t *score);
 
 // What is kept of one recipient, newest first. *complete is false when a limit above was met.
 enum result audit_history(struct store *store, struct arena *arena, struct slice project, struct slice recipient,
                           struct audit_entry **entries, size_t *count, bool *complete);
+
+// The entry of that id; an empty one, which is not sound, when there is none. Lives as long as the arena.
+enum result audit_entry_get(struct store *store, struct arena *arena, struct slice project, int partition,
+                            int64_t recorded_at_ms, int64_t sequence, struct audit_entry *entry);
+
+enum audit_order { AUDIT_NEWEST_FIRST, AUDIT_OLDEST_FIRST };
+#define AUDIT_EVERY_PARTITION (-1)
+
+// A way through the audit of all partitions, or of one, in constant memory. Entries come by when they were recorded;
+// those of one time by their number, then by partition.
+struct audit_walk;
+
+// Lives as long as the arena. `look`: how many entries of a partition are fetched at once. NULL without memory.
+struct audit_walk *audit_walk_new(struct store *store, struct arena *arena, struct slice project, int partition,
+                                  enum audit_order order, size_t look);
+
+// The next entry, good until the next call. NULL when there are no more for now; a later call looks again.
+enum result audit_walk_next(struct audit_walk *walk, const struct audit_entry **entry);
+
+// For a new walk: leaves out what was recorded before (AUDIT_OLDEST_FIRST).
+void audit_walk_since(struct audit_walk *walk, int64_t recorded_at_ms);
+
+// A text that marks the entry's place; data NULL without memory. And for a new walk, a start behind such a place
+// (AUDIT_NEWEST_FIRST): RESULT_INVALID when the text is none. What is recorded meanwhile moves no place.
+struct slice audit_place(struct arena *arena, const struct audit_entry *entry);
+enum result audit_walk_behind(struct audit_walk *walk, struct slice place);
 
 #endif

@@ -266,6 +266,47 @@ enum result categories_for_topics(struct store *store, struct arena *arena, stru
 	return categories_register(store, arena, project, topics, unknown, unknown_count, found);
 }
 
+static int category_compare_pointers(const void *a, const void *b)
+{
+	return category_compare(*(const struct category *const *)a, *(const struct category *const *)b);
+}
+
+enum result category_list_everything(struct store *store, struct arena *arena, struct slice project,
+                                     const struct category_list *list, const struct category ***all, size_t *count)
+{
+	const struct reply *topics;
+	struct key_name key = project_key(project, "unknown_topics");
+	TRY(store_call(store, arena, &topics, ARGUMENTS(SLICE("SMEMBERS"), key_slice(&key))));
+	size_t known = 0, topic_count = reply_count(topics);
+	const struct category **found = arena_array(arena, 2 + list->count + topic_count, sizeof(*found));
+	if (found == NULL)
+		return RESULT_NO_MEMORY;
+	found[known++] = &category_all;
+	found[known++] = &category_complaint;
+	for (size_t i = 0; i < list->count; i++)
+		found[known++] = &list->items[i];
+	*count = known;
+	for (size_t i = 0; i < topic_count; i++) {
+		struct slice topic = reply_text(reply_at(topics, i));
+		if (category_find_by_topic(list, topic) != NULL)
+			continue;
+		found[*count] = category_of_future(arena, topic);
+		if (found[(*count)++] == NULL)
+			return RESULT_NO_MEMORY;
+	}
+	qsort(found + known, *count - known, sizeof(*found), category_compare_pointers);
+	*all = found;
+	return RESULT_OK;
+}
+
+struct slice category_key_of_list(const struct category_list *list, struct slice name)
+{
+	if (!slice_starts_with(name, SLICE(IMPORTED_PREFIX)))
+		return name;
+	const struct category *category = category_find_by_topic(list, slice_from(name, sizeof(IMPORTED_PREFIX) - 1));
+	return category != NULL ? category->key : name;
+}
+
 static void category_write_members(const struct category *category, struct json_writer *out)
 {
 	json_member_text(out, "name", category->name);

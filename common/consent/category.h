@@ -68,6 +68,14 @@ enum result categories_for_topics(struct store *store, struct arena *arena, stru
                                   const struct category_list *list, const struct slice *topics, size_t count,
                                   const struct category **found);
 
+// Everything that may hold choices: "$all", "$complaint", the categories in `list`, by key, then the topics that no
+// category has yet, as future categories.
+enum result category_list_everything(struct store *store, struct arena *arena, struct slice project,
+                                     const struct category_list *list, const struct category ***all, size_t *count);
+
+// The key of the category whose choices are in the list of this name; the name itself where there is none yet.
+struct slice category_key_of_list(const struct category_list *list, struct slice name);
+
 // The list of a category that has this topic. data is NULL without memory.
 struct slice category_list_of_topic(struct arena *arena, struct slice topic);
 
