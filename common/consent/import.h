@@ -93,7 +93,8 @@ enum result import_ask_undo(struct store *store, struct arena *arena, struct sli
 // whoever repeats it: after any failure it is to be called again, and several may do it at once. `between`, called
 // between steps, ends it by anything but RESULT_OK; it may be NULL. RESULT_NOT_FOUND.
 //
-// What stays although the import wrote it: an `out` that it found as `out` of another's and made newer.
+// What stays although the import wrote it: an `out` where the recipient was out already, of another's making or by the
+// category's default.
 enum result import_undo(struct store *store, struct arena *arena, struct slice project, struct slice id,
                         int64_t now_ms, enum result (*between)(void *context), void *context);
 

@@ -18,6 +18,7 @@ STORE_SCRIPT(undo_import, "common/consent/undo_import.lua");
 #define SOURCE SLICE("undo")
 #define STEP_NAME "undo"
 #define COUNTER "choices_undone"
+#define TOPIC_LIST_PREFIX "customerio_"
 
 // One write of the import: the score that it led to and the one before.
 struct step {
@@ -64,7 +65,10 @@ static struct category undo_category_of(const struct undo *undo, struct slice li
 		return category_all;
 	if (slice_equal(list, category_complaint.list))
 		return category_complaint;
-	return (struct category){.list = list, .topic = list, .subscribed_by_default = true};
+	struct category nameless = {.list = list, .subscribed_by_default = true};
+	if (slice_starts_with(list, SLICE(TOPIC_LIST_PREFIX)))
+		nameless.topic = slice_from(list, sizeof(TOPIC_LIST_PREFIX) - 1);
+	return nameless;
 }
 
 // The arguments of one run of the script.

@@ -2,6 +2,7 @@
 // newest choice wins, and of one time out wins". CIOBRIDGE_TEST_SEED repeats a run, CIOBRIDGE_TEST_HISTORIES says how
 // many there are.
 #include "../../support/fixture.h"
+#include "../../support/sums.h"
 #include "consent/audit.h"
 #include "consent/choice.h"
 #include "consent/optouts.h"
@@ -209,6 +210,7 @@ Test(histories, any_order_any_repetition_any_writers_end_alike, .timeout = 600)
 			if (h % 50 == 0)
 				expect_audit(&f, histories[h].recipients[0], expected);
 		}
+		expect_sums(&f);
 	}
 }
 
@@ -242,6 +244,7 @@ Test(histories, direct_acts_are_always_in_force, .timeout = 600)
 			cr_assert(!acts || check.allowed == (step.value == CHOICE_IN));
 		}
 	}
+	expect_sums(&f);
 	arena_free(arena);
 }
 
@@ -300,5 +303,6 @@ Test(histories, echoes_never_overturn_a_newer_choice, .timeout = 600)
 			cr_assert((score > 0) == (act.value == CHOICE_OUT), "history %zu after act %d", h, i);
 		}
 	}
+	expect_sums(&f);
 	arena_free(arena);
 }
