@@ -269,21 +269,38 @@ enum result choices_mark_echo(struct store *store, struct arena *arena, struct s
 	return store_receive(store, arena, &reply);
 }
 
-enum result choices_record(struct store *store, struct arena *arena, struct slice project,
-                           const struct category_list *live, const struct choice_origin *origin,
-                           const struct choice *choices, size_t count, enum choice_outcome *outcomes)
+enum result choices_send(struct store *store, struct arena *arena, struct slice project,
+                         const struct category_list *live, const struct choice_origin *origin,
+                         const struct choice *choices, size_t count, struct recording **sent)
 {
-	struct recording recording = {
-		.store = store, .arena = arena, .project = project, .live = live, .origin = origin};
+	struct recording *recording = arena_alloc(arena, sizeof(*recording));
 	struct entry *entries = arena_array(arena, count + 1, sizeof(*entries));
-	if (entries == NULL)
+	if (recording == NULL || entries == NULL)
 		return RESULT_NO_MEMORY;
+	*recording = (struct recording){
+		.store = store, .arena = arena, .project = project, .live = live, .origin = origin};
 	for (size_t i = 0; i < count; i++)
 		entries[i] = (struct entry){&choices[i], i, partition_of(choices[i].recipient)};
 	qsort(entries, count, sizeof(*entries),
 	      origin->act == ACT_DIRECT ? entry_compare_partition : entry_compare_category);
-	TRY(recording_send(&recording, entries, count));
-	for (size_t i = 0; i < recording.run_count; i++)
-		TRY(run_receive(&recording, &recording.runs[i], outcomes));
+	TRY(recording_send(recording, entries, count));
+	store_push(store);
+	*sent = recording;
 	return RESULT_OK;
+}
+
+enum result choices_receive(struct recording *recording, enum choice_outcome *outcomes)
+{
+	for (size_t i = 0; i < recording->run_count; i++)
+		TRY(run_receive(recording, &recording->runs[i], outcomes));
+	return RESULT_OK;
+}
+
+enum result choices_record(struct store *store, struct arena *arena, struct slice project,
+                           const struct category_list *live, const struct choice_origin *origin,
+                           const struct choice *choices, size_t count, enum choice_outcome *outcomes)
+{
+	struct recording *recording;
+	TRY(choices_send(store, arena, project, live, origin, choices, count, &recording));
+	return choices_receive(recording, outcomes);
 }

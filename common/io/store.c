@@ -315,13 +315,18 @@ enum result store_confirm(struct store *store, struct arena *arena)
 	return reply_integer(reply) >= store->wait_replicas ? RESULT_OK : RESULT_UNAVAILABLE;
 }
 
-void store_settle(struct store *store)
+void store_push(struct store *store)
 {
 	int done = 0;
 	while (store->pending > 0 && done == 0) {
 		if (redisBufferWrite(store->context, &done) != REDIS_OK)
 			store_drop(store);
 	}
+}
+
+void store_settle(struct store *store)
+{
+	store_push(store);
 	store->unwanted += store->pending;
 	store->pending = 0;
 	store->lost = 0;
