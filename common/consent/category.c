@@ -222,21 +222,22 @@ static const struct category *category_of_future(struct arena *arena, struct sli
 }
 
 // Registers the topics that found[] has no category for, TOPICS_A_SCRIPT at a time, and fills their places.
-static enum result categories_register(struct store *store, struct arena *arena, struct slice project,
+static enum result categories_register(struct store *store, struct arena *arena, struct slice project, bool dry_run,
                                        const struct slice *topics, const size_t *unknown, size_t count,
                                        const struct category **found)
 {
 	struct key_name key = project_key(project, "unknown_topics");
-	struct slice *arguments = arena_array(arena, 2 + TOPICS_A_SCRIPT, sizeof(*arguments));
+	struct slice *arguments = arena_array(arena, 3 + TOPICS_A_SCRIPT, sizeof(*arguments));
 	if (arguments == NULL)
 		return RESULT_NO_MEMORY;
 	arguments[0] = key_slice(&key);
 	arguments[1] = arena_format(arena, "%d", UNKNOWN_TOPICS_MAXIMUM);
+	arguments[2] = dry_run ? SLICE("1") : SLICE("0");
 	for (size_t from = 0; from < count; from += TOPICS_A_SCRIPT) {
 		size_t n = count - from < TOPICS_A_SCRIPT ? count - from : TOPICS_A_SCRIPT;
 		for (size_t i = 0; i < n; i++)
-			arguments[2 + i] = topics[unknown[from + i]];
-		store_send_script(store, &register_topics, 1, arguments, 2 + n);
+			arguments[3 + i] = topics[unknown[from + i]];
+		store_send_script(store, &register_topics, 1, arguments, 3 + n);
 		const struct reply *reply;
 		TRY(store_receive(store, arena, &reply));
 		struct slice answers = reply_text(reply);
@@ -251,9 +252,9 @@ static enum result categories_register(struct store *store, struct arena *arena,
 	return RESULT_OK;
 }
 
-enum result categories_for_topics(struct store *store, struct arena *arena, struct slice project,
-                                  const struct category_list *list, const struct slice *topics, size_t count,
-                                  const struct category **found)
+static enum result categories_find(struct store *store, struct arena *arena, struct slice project, bool dry_run,
+                                   const struct category_list *list, const struct slice *topics, size_t count,
+                                   const struct category **found)
 {
 	size_t *unknown = arena_array(arena, count + 1, sizeof(*unknown)), unknown_count = 0;
 	if (unknown == NULL)
@@ -263,7 +264,21 @@ enum result categories_for_topics(struct store *store, struct arena *arena, stru
 		if (found[i] == NULL)
 			unknown[unknown_count++] = i;
 	}
-	return categories_register(store, arena, project, topics, unknown, unknown_count, found);
+	return categories_register(store, arena, project, dry_run, topics, unknown, unknown_count, found);
+}
+
+enum result categories_for_topics(struct store *store, struct arena *arena, struct slice project,
+                                  const struct category_list *list, const struct slice *topics, size_t count,
+                                  const struct category **found)
+{
+	return categories_find(store, arena, project, false, list, topics, count, found);
+}
+
+enum result categories_foresee_topics(struct store *store, struct arena *arena, struct slice project,
+                                      const struct category_list *list, const struct slice *topics, size_t count,
+                                      const struct category **found)
+{
+	return categories_find(store, arena, project, true, list, topics, count, found);
 }
 
 static int category_compare_pointers(const void *a, const void *b)

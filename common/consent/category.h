@@ -68,6 +68,11 @@ enum result categories_for_topics(struct store *store, struct arena *arena, stru
                                   const struct category_list *list, const struct slice *topics, size_t count,
                                   const struct category **found);
 
+// The same as they would be, for a dry run: nothing is registered.
+enum result categories_foresee_topics(struct store *store, struct arena *arena, struct slice project,
+                                      const struct category_list *list, const struct slice *topics, size_t count,
+                                      const struct category **found);
+
 // Everything that may hold choices: "$all", "$complaint", the categories in `list`, by key, then the topics that no
 // category has yet, as future categories.
 enum result category_list_everything(struct store *store, struct arena *arena, struct slice project,

@@ -304,6 +304,26 @@ Test(category, topics_are_known_archived_or_of_the_future)
 	cr_assert(load_all().count == 2, "a future category is not made by that");
 }
 
+Test(category, foreseen_topics_are_what_they_will_be)
+{
+	static struct slice topics[UNKNOWN_TOPICS_MAXIMUM + 1];
+	static const struct category *found[UNKNOWN_TOPICS_MAXIMUM + 1];
+	struct category mine = {.key = SLICE("mine"), .topic = SLICE("topic_0")};
+	cr_assert(save(&mine) == RESULT_OK);
+	struct category_list list = load_all();
+	for (size_t i = 0; i < COUNT_OF(topics); i++)
+		topics[i] = arena_format(f.arena, "topic_%zu", i);
+	cr_assert(categories_foresee_topics(f.store, f.arena, f.project, &list, topics, COUNT_OF(topics), found) ==
+	          RESULT_OK);
+	cr_assert(unknown_count() == 0, "nothing is registered");
+	cr_assert(slice_equal(found[0]->key, SLICE("mine")));
+	cr_assert(slice_equal(found[9]->list, SLICE("customerio_topic_9")));
+	find_topics(&topics[9], 1, found);
+	cr_assert(unknown_count() == 1);
+	cr_assert(categories_foresee_topics(f.store, f.arena, f.project, &list, &topics[9], 1, found) == RESULT_OK);
+	cr_assert(slice_equal(found[0]->list, SLICE("customerio_topic_9")));
+}
+
 #define MANY 3000
 Test(category, thousands_of_topics_at_once)
 {
