@@ -73,6 +73,7 @@ struct function {
 	size_t endpoint_count;
 	int workers;     // processes that `make run` starts
 	bool repeatable; // every request may be sent again by the web server when a worker died over it
+	bool streams;    // bodies are passed on while they come, so that they may take long; otherwise whole
 };
 
 struct path_parameter {

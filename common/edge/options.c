@@ -75,7 +75,7 @@ void options_print_help(const struct function *function)
 	       "  --print-config    print the settings in force, secrets masked\n"
 	       "  --config-table    print every setting as a table in Markdown\n"
 	       "  --describe        print what it serves, for programs:\n"
-	       "                      function NAME repeatable|once PREFIX,... WORKERS\n"
+	       "                      function NAME repeatable|once PREFIX,... WORKERS whole|streams\n"
 	       "                    then a line for each endpoint, its fields separated by tabs:\n"
 	       "                      METHOD path role none|json|streamed body-limit query,...|- field,...|-\n"
 	       "  --version         print the version\n"
@@ -117,7 +117,7 @@ void options_describe(const struct function *function)
 	printf("function %s %s ", function->name, function->repeatable ? "repeatable" : "once");
 	for (const char *prefix = function->prefixes; *prefix; prefix++)
 		putchar(*prefix == ' ' ? ',' : *prefix);
-	printf(" %d\n", function->workers);
+	printf(" %d %s\n", function->workers, function->streams ? "streams" : "whole");
 	for (size_t i = 0; i < function->endpoint_count; i++)
 		options_describe_endpoint(function->endpoints[i]);
 }

@@ -74,6 +74,9 @@ static enum result nginx_fill_service(struct run *run, const struct service *ser
 		{"BODY_LIMIT", slice_of(run_text(run, "%lld", (long long)body_limit))},
 		{"KEEPALIVE", slice_of(keepalive)},
 		{"KEEP", keep ? SLICE("on") : SLICE("off")},
+		{"BUFFERING", service->streams ? SLICE("off") : SLICE("on")},
+		{"BODY_TIMEOUT", service->streams ? SLICE("60s") : SLICE("10s")},
+		{"TIMEOUT", service->streams ? SLICE("300s") : SLICE("15s")},
 		{"NEXT", service->repeatable ? SLICE("error timeout invalid_header non_idempotent") : SLICE("off")},
 	};
 

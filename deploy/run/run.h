@@ -19,7 +19,7 @@
 struct service {
 	const char *name, *executable, *socket;
 	struct slice prefixes; // separated by commas; empty when no request comes to it
-	bool repeatable;
+	bool repeatable, streams;
 	int64_t workers, body_limit;
 	int listener;
 };

@@ -44,10 +44,10 @@ static struct slice service_ask(struct run *run, const char *executable)
 	return buffer_slice(said);
 }
 
-// function <name> <repeatable|once> <prefixes> <workers>
+// function <name> <repeatable|once> <prefixes> <workers> <whole|streams>
 static bool service_read_head(struct service *service, struct slice line)
 {
-	struct slice rest = line, manner;
+	struct slice rest = line, manner, workers;
 
 	if (!slice_equal(slice_split(&rest, ' '), SLICE("function")) ||
 	    !slice_equal(slice_split(&rest, ' '), slice_of(service->name)))
@@ -57,8 +57,11 @@ static bool service_read_head(struct service *service, struct slice line)
 	service->prefixes = slice_split(&rest, ' ');
 	if (slice_equal(service->prefixes, SLICE("-")))
 		service->prefixes = SLICE("");
+	workers = slice_split(&rest, ' ');
+	service->streams = slice_equal(rest, SLICE("streams"));
 	return (service->repeatable || slice_equal(manner, SLICE("once"))) &&
-	       slice_to_integer(rest, 1, WORKERS_MAXIMUM, &service->workers);
+	       (service->streams || slice_equal(rest, SLICE("whole"))) &&
+	       slice_to_integer(workers, 1, WORKERS_MAXIMUM, &service->workers);
 }
 
 // <METHOD> <path> <role> <body> <body_limit> …, separated by tabs

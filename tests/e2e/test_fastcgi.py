@@ -590,7 +590,7 @@ def test_settings_are_printed_without_secrets(tmp_path):
 
 def test_describe(tmp_path):
     first, *lines = echo.run(tmp_path, "--describe", variables={}).stdout.decode().splitlines()
-    assert first == "function echo once /echo,/ignore,/large,/slow,/json 2"
+    assert first == "function echo once /echo,/ignore,/large,/slow,/json 2 whole"
     assert [line.split("\t") for line in lines][0] == ["GET", "/echo", "none", "none", "0", "text", "-"]
     assert [line.split("\t") for line in lines][-1] == ["POST", "/json", "none", "json", "1000", "-", "text"]
     assert len(lines) == 6

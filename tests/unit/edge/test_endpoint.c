@@ -125,11 +125,11 @@ static const struct endpoint refusal = {
 static const struct endpoint *const endpoints[] = {
 	&get, &second, &slash, &required, &post, &required_body, &stream, &headers, &large, &hungry, &refusal,
 };
-static const struct function made_up = {"made-up", "/", endpoints, COUNT_OF(endpoints), 1, true};
+static const struct function made_up = {"made-up", "/", endpoints, COUNT_OF(endpoints), 1, true, false};
 
 static const struct endpoint own_health = {"GET", "/healthz", "", ROLE_NONE, BODY_NONE, .handle = handle};
 static const struct endpoint *const own_endpoints[] = {&own_health};
-static const struct function with_health = {"with-health", "/", own_endpoints, 1, 1, true};
+static const struct function with_health = {"with-health", "/", own_endpoints, 1, 1, true, false};
 
 Test(route, parameters_are_decoded_once)
 {
