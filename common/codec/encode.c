@@ -140,14 +140,20 @@ enum result decode_percent(struct arena *arena, struct slice text, bool plus_is_
 	return RESULT_OK;
 }
 
+// Four bits at a time: a table of 16 is enough to be as fast as the rest.
 uint16_t encode_crc16(struct slice bytes)
 {
+	static const uint16_t table[16] = {
+		0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5, 0x60c6, 0x70e7,
+		0x8108, 0x9129, 0xa14a, 0xb16b, 0xc18c, 0xd1ad, 0xe1ce, 0xf1ef,
+	};
 	unsigned crc = 0;
 
 	for (size_t i = 0; i < bytes.length; i++) {
-		crc ^= (unsigned)(unsigned char)bytes.data[i] << 8;
-		for (int bit = 0; bit < 8; bit++)
-			crc = (crc & 0x8000) != 0 ? crc << 1 ^ 0x1021 : crc << 1;
+		unsigned byte = (unsigned char)bytes.data[i];
+
+		crc = (crc << 4 ^ table[(crc >> 12 ^ byte >> 4) & 15]) & 0xffff;
+		crc = (crc << 4 ^ table[(crc >> 12 ^ byte) & 15]) & 0xffff;
 	}
 	return (uint16_t)crc;
 }
