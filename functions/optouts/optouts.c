@@ -35,6 +35,6 @@ const struct function function = {
 	.prefixes = "/optouts",
 	.endpoints = endpoints,
 	.endpoint_count = COUNT_OF(endpoints),
-	.workers = 8,
+	.workers = 16,
 	.repeatable = true,
 };

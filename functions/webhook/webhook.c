@@ -14,6 +14,6 @@ const struct function function = {
 	.prefixes = "/webhook",
 	.endpoints = endpoints,
 	.endpoint_count = COUNT_OF(endpoints),
-	.workers = 8,
+	.workers = 32,
 	.repeatable = true,
 };
