@@ -51,8 +51,8 @@ object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 function_sources = $(wildcard functions/$(1).c functions/$(1)/*.c)
 again = $(MAKE) --no-print-directory
 
-.PHONY: all run test lint sanitize valgrind fuzz soak bench install install-functions deps build-deps readme clean help
-.PHONY: executables tests objects fuzzers sanitized
+.PHONY: all run test lint sanitize valgrind fuzz install install-functions deps build-deps readme clean help
+.PHONY: soak bench executables tests objects fuzzers sanitized
 
 all: build-deps ## build every function and the local start (the default)
 	@$(again) executables

@@ -192,7 +192,7 @@ static void expect_audit(struct fixture *f, struct slice recipient, const int64_
 		cr_assert(expected[c] == 0 || out[c] == (expected[c] > 0));
 }
 
-Test(histories, any_order_any_repetition_any_writers_end_alike, .timeout = 600)
+Test(histories, any_order_any_repetition_any_writers_end_alike, .timeout = 3600)
 {
 	struct dice dice = dice_new("histories");
 	size_t wanted = histories_wanted();
@@ -215,7 +215,7 @@ Test(histories, any_order_any_repetition_any_writers_end_alike, .timeout = 600)
 }
 
 #define ACTS 12
-Test(histories, direct_acts_are_always_in_force, .timeout = 600)
+Test(histories, direct_acts_are_always_in_force, .timeout = 3600)
 {
 	struct dice dice = dice_new("direct acts");
 	live_items[0] = categories[1];
@@ -264,7 +264,7 @@ static void deliver_echo(struct fixture *f, struct arena *arena, const struct ec
 	cr_assert(choices_record(f->store, arena, f->project, NULL, &origin, &echo->choice, 1, &outcome) == RESULT_OK);
 }
 
-Test(histories, echoes_never_overturn_a_newer_choice, .timeout = 600)
+Test(histories, echoes_never_overturn_a_newer_choice, .timeout = 3600)
 {
 	struct dice dice = dice_new("echoes");
 	AUTO(fixture_close) struct fixture f = fixture_open();
