@@ -1,5 +1,6 @@
 // The rules of record_choices.lua, one by one, on a real Redis. Order and repetition: see test_histories.c.
 #include "../../support/fixture.h"
+#include "base/buffer.h"
 #include "consent/audit.h"
 #include "consent/choice.h"
 #include "consent/optouts.h"
@@ -435,4 +436,56 @@ Test(choice, nothing_to_record_is_fine)
 {
 	struct choice_origin origin = {.act = ACT_DATED, .source = SLICE("test")};
 	cr_expect(choices_record(f.store, f.arena, f.project, NULL, &origin, NULL, 0, NULL) == RESULT_OK);
+}
+
+// Every key of the project with what it holds, as one text.
+static struct slice everything(void)
+{
+	struct slice pattern = arena_format(f.arena, "cb:{%.*s[:}]*", (int)f.project.length, f.project.data);
+	struct buffer *all = buffer_new(f.arena, (size_t)1 << 20);
+	const struct reply *keys = fixture_command(&f, ARGUMENTS(SLICE("KEYS"), pattern));
+	for (size_t i = 0; i < reply_count(keys); i++) {
+		struct slice key = reply_text(reply_at(keys, i));
+		buffer_append(all, key);
+		buffer_append(all, reply_text(fixture_command(&f, ARGUMENTS(SLICE("DUMP"), key))));
+	}
+	cr_assert(!buffer_failed(all));
+	return buffer_slice(all);
+}
+
+Test(choice, a_dry_run_says_what_would_be_and_writes_nothing)
+{
+	const struct choice_origin origins[] = {
+		{.act = ACT_DATED, .source = SLICE("csv"), .import = SLICE("i"), .page = 7},
+		{.act = ACT_DATED, .send_back = true},
+		{.act = ACT_DIRECT, .source = SLICE("api"), .send_back = true},
+		{.act = ACT_REPORT, .source = SLICE("webhook"), .event = SLICE("E")},
+	};
+	struct {
+		const struct category *category;
+		enum choice_value value;
+		int64_t made_at_ms;
+	} const acts[] = {{&news, CHOICE_IN, 3000},  {&news, CHOICE_OUT, 2000},    {&offers, CHOICE_OUT, 1500},
+	                  {&opt_in, CHOICE_IN, 1},   {&category_all, CHOICE_OUT, 9000},
+	                  {&offers, CHOICE_IN, now_ms() + DAY_MS}, {&category_bounced, CHOICE_OUT, 2000}};
+	dated(&news, CHOICE_OUT, 2500);
+	dated(&category_all, CHOICE_OUT, 2500);
+	dated(&opt_in, CHOICE_IN, 2);
+	mark(&news, CHOICE_IN, 2400);
+	for (size_t o = 0; o < COUNT_OF(origins); o++) {
+		for (size_t a = 0; a < COUNT_OF(acts); a++) {
+			struct choice_origin dry = origins[o];
+			dry.dry_run = true;
+			dry.page += dry.page > 0 ? (int64_t)a : 0;
+			struct slice before = everything();
+			enum choice_outcome said =
+				record_from(dry, acts[a].category, acts[a].value, acts[a].made_at_ms);
+			struct slice after = everything();
+			cr_assert(slice_equal(before, after), "act %zu of origin %zu wrote", a, o);
+			dry.dry_run = false;
+			enum choice_outcome real =
+				record_from(dry, acts[a].category, acts[a].value, acts[a].made_at_ms);
+			cr_assert_eq(said, real, "act %zu of origin %zu: %c and then %c", a, o, said, real);
+		}
+	}
 }

@@ -483,7 +483,7 @@ static void expect_many(size_t upto)
 }
 
 struct interruption {
-	int after;
+	int after; // so many steps
 };
 
 static enum result interrupt(void *context)
@@ -499,7 +499,6 @@ Test(undo, interrupted_after_any_step_it_goes_on)
 	enum result result = RESULT_STOP;
 	int times = 0;
 	for (; result == RESULT_STOP; times++) {
-		// The first pass counts the steps; then always one more than what is known to be done.
 		struct interruption interruption = {times % 50};
 		result = import_undo(f.store, f.arena, f.project, id, clock_now_ms(), interrupt, &interruption);
 		expect_sums(&f);
@@ -507,6 +506,24 @@ Test(undo, interrupted_after_any_step_it_goes_on)
 	cr_assert(result == RESULT_OK && times > PROJECT_PARTITIONS);
 	expect_many(MANY);
 	cr_assert(in_partition(JO, "EXISTS", "raised:", id) == 0);
+}
+
+// A choice that happens to be the import's, made after it was undone, is somebody's own.
+Test(undo, what_is_undone_is_not_looked_at_again)
+{
+	struct choice_origin webhook = {.act = ACT_REPORT, .source = SLICE("webhook")};
+	struct slice id = start_import();
+	struct choice_origin origin = origin_of(id, 1);
+	record_one(&origin, JO, OFFERS, CHOICE_OUT, BASE_MS);
+	ask(id);
+	for (int after = 0; score_of(JO, OFFERS) != 0; after++) {
+		struct interruption interruption = {after};
+		cr_assert(import_undo(f.store, f.arena, f.project, id, clock_now_ms(), interrupt, &interruption) ==
+		          RESULT_STOP);
+	}
+	cr_assert(record_one(&webhook, JO, OFFERS, CHOICE_OUT, BASE_MS) == CHOICE_CHANGED);
+	cr_assert(undo(id) == RESULT_OK);
+	cr_assert(score_of(JO, OFFERS) == BASE_MS);
 }
 
 Test(undo, done_by_several_at_once_it_is_done_once)
@@ -527,9 +544,8 @@ Test(undo, done_by_several_at_once_it_is_done_once)
 	}
 	expect_many(MANY);
 	expect_sums(&f);
-	int64_t undone = 0;
 	struct key_name hash = partition_key(f.project, partition_of(JO), "import:", id);
-	undone = reply_integer(
-		fixture_command(&f, ARGUMENTS(SLICE("HGET"), key_slice(&hash), SLICE("undone"))));
+	int64_t undone =
+		reply_integer(fixture_command(&f, ARGUMENTS(SLICE("HGET"), key_slice(&hash), SLICE("undone"))));
 	cr_assert_eq(undone, MANY - (MANY + 8) / 9, "%lld", (long long)undone);
 }
