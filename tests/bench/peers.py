@@ -61,7 +61,7 @@ def nginx(stack, directory, edit):
 
 def workers_of(function):
     said = subprocess.run([BUILD / function, "--describe"], capture_output=True, text=True, check=True).stdout
-    return int(said.splitlines()[0].split(" ")[-1])
+    return int(said.split(" ")[4])
 
 
 @contextlib.contextmanager
