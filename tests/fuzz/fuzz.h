@@ -39,4 +39,16 @@ static inline struct arena *fuzz_arena(void)
 	return arena;
 }
 
+// For readers that are fed in pieces: cuts the next one off the front of *rest, of 1 to 16 bytes as *state draws, or
+// all there is when *state is 0.
+static inline struct slice fuzz_piece(struct slice *rest, uint32_t *state)
+{
+	size_t wanted = *state == 0 ? rest->length : 1 + (*state >> 24) % 16;
+	struct slice piece = {rest->data, wanted < rest->length ? wanted : rest->length};
+
+	*state *= 1664525;
+	*rest = slice_from(*rest, piece.length);
+	return piece;
+}
+
 #endif
