@@ -21,7 +21,7 @@ static void tear_down(void)
 {
 	fixture_close(&f);
 }
-TestSuite(audit, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(audit, .init = set_up, .fini = tear_down, .timeout = 600);
 
 static const struct category offers = {.key = TEXT("offers"), .list = TEXT("offers"), .subscribed_by_default = true};
 
