@@ -58,7 +58,7 @@ all: build-deps ## build every function and the local start (the default)
 	@$(again) executables
 
 run: all ## start everything here, in the foreground; PORT and VAR choose where
-	@$(BUILD)/run
+	@$(BUILD)/run --with-make
 
 test: deps ## every test: unit, functions, end to end
 	@$(again) executables tests

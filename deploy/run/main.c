@@ -158,13 +158,25 @@ static int run_supervise(struct run *run)
 	return supervise(children, count, GRACE_MS);
 }
 
-int main(void)
+// make says that it is the parent, since one that was killed meanwhile can no longer be seen.
+static enum result run_read_arguments(struct run *run, int count, char **arguments)
+{
+	if (count == 1)
+		return RESULT_OK;
+	if (count > 2 || strcmp(arguments[1], "--with-make") != 0)
+		return complain("it takes no arguments, but PORT and VAR from the environment");
+	run->make = herald_find_make();
+	return run->make != 0 ? RESULT_OK : complain("make has gone");
+}
+
+int main(int argument_count, char **arguments)
 {
 	AUTO(arena_auto) struct arena *arena = arena_new(MEMORY_LIMIT);
-	struct run run = {.arena = arena, .make = herald_find_make()};
+	struct run run = {.arena = arena};
 	int status = EXIT_FAILURE;
 
-	if (arena != NULL && run_prepare(&run) == RESULT_OK)
+	if (arena != NULL && run_read_arguments(&run, argument_count, arguments) == RESULT_OK &&
+	    run_prepare(&run) == RESULT_OK)
 		status = run_supervise(&run);
 	place_leave(&run);
 	return status;

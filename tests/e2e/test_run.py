@@ -17,8 +17,9 @@ FUNCTIONS = functions()
 
 
 def path_of(name):
-    """A path that the function answers for, with any status of its own."""
-    return FUNCTIONS[name][0][3].split(",")[-1]
+    """A path that the function answers for, with any status of its own; of a worker, one that does not need it."""
+    prefix = FUNCTIONS[name][0][3].split(",")[-1]
+    return prefix if prefix != "-" else "/healthz"
 
 
 def answers(service, path):
@@ -146,6 +147,13 @@ def test_make_killed_at_once_leaves_nothing(new_stack):
     service.process.kill()
     service.process.wait(END_S)
     wait_until(lambda: not still_running(found), END_S, "run has ended")
+
+
+@pytest.mark.parametrize("argument, word", [("--with-make", "make has gone"), ("--port=1", "PORT")])
+def test_arguments(new_stack, argument, word):
+    """What make starts finds another parent when make was killed before it could look."""
+    status, said = new_stack(command=[str(BUILD / "run"), argument]).refuses()
+    assert status == 1 and word in said
 
 
 def test_nothing_outlives_a_killed_run(new_stack, tmp_path):
