@@ -79,6 +79,11 @@ static const struct config_setting config_settings[] = {
 		.type = CONFIG_TEXT, .minimum = 1, .maximum = CONFIG_VALUE_MAXIMUM, .preset = "var",
 		.help = "Where `make run` keeps its state.",
 	},
+	{
+		.name = "CIOBRIDGE_CSV_MAX_BYTES", .offset = offsetof(struct config, csv_max_bytes),
+		.type = CONFIG_INTEGER, .minimum = 1, .maximum = INT64_C(1) << 40, .preset = "2147483648",
+		.help = "Bytes that an uploaded CSV file may have once it is unpacked.",
+	},
 	CONFIG_BASE("CIOBRIDGE_TRACK_URL", track_url, "Base of Customer.io's Track API."),
 	CONFIG_BASE("CIOBRIDGE_TRACK_URL_EU", track_url_eu, "The same for the region EU."),
 	CONFIG_BASE("CIOBRIDGE_APP_URL", app_url, "Base of Customer.io's App API."),

@@ -19,6 +19,7 @@ struct config {
 	int64_t log_level;            // CIOBRIDGE_LOG_LEVEL as enum log_level
 	struct slice trusted_proxies; // CIOBRIDGE_TRUSTED_PROXIES
 	struct slice state_directory; // CIOBRIDGE_STATE_DIR
+	int64_t csv_max_bytes;        // CIOBRIDGE_CSV_MAX_BYTES
 
 	// CIOBRIDGE_TRACK_URL and so on: bases that replace Customer.io's own; empty: Customer.io's.
 	struct slice track_url, track_url_eu;

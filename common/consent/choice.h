@@ -62,9 +62,9 @@ enum result choices_record(struct store *store, struct arena *arena, struct slic
                            const struct category_list *live, const struct choice_origin *origin,
                            const struct choice *choices, size_t count, enum choice_outcome *outcomes);
 
-// The two halves of choices_record, for callers with something else to do in between. The arguments, and what they point
-// to, have to stay until the outcomes are received, and the store must not be asked anything else before. *recording
-// lives in the arena.
+// The two halves of choices_record, for callers with something else to do in between. The arguments, and what they
+// point to, have to stay until the outcomes are received, and the store must not be asked anything else before.
+// *recording lives in the arena.
 struct recording;
 enum result choices_send(struct store *store, struct arena *arena, struct slice project,
                          const struct category_list *live, const struct choice_origin *origin,

@@ -40,6 +40,7 @@ static const struct metrics_family {
 } metrics_families[] = {
 	{"ciobridge_requests_total", "counter", "Requests answered, by function and status."},
 	{DURATION, "histogram", "Time from accepting a request to the end of its answer."},
+	{"ciobridge_csv_rows_total", "counter", "Rows of CSV files that were taken whole, by what became of them."},
 	{"ciobridge_webhooks_total", "counter", "Customer.io webhooks rightly signed, by what became of them."},
 };
 

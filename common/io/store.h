@@ -54,8 +54,8 @@ void store_send_script(struct store *store, const struct store_script *script, s
 // an error (logged by its first word, e.g. "OOM", "READONLY", "MISCONF").
 enum result store_receive(struct store *store, struct arena *arena, const struct reply **reply);
 
-// Sends what is queued now, so that Redis works on it while the caller does something else. Without this it is sent when
-// an answer is waited for.
+// Sends what is queued now, so that Redis works on it while the caller does something else. Without this it is sent
+// when an answer is waited for.
 void store_push(struct store *store);
 
 // One command, one answer.

@@ -47,6 +47,7 @@ struct service service_open(const struct function *function)
 				.admin_token = SLICE(CALL_ROOT_KEY),
 				.master_key = SLICE(CALL_MASTER_KEY),
 				.public_url = SLICE(CALL_PUBLIC_URL),
+				.csv_max_bytes = INT64_C(1) << 31,
 			},
 		.function = function,
 		.root = CALL_ROOT_KEY,
