@@ -41,7 +41,8 @@ static enum result options_take(const char *program, int option, struct options 
 	return RESULT_OK;
 }
 
-enum result options_read(int argument_count, char **arguments, struct options *options)
+enum result options_read(const struct function *function, int argument_count, char **arguments,
+                         struct options *options)
 {
 	const char *program = arguments[0];
 	int option;
@@ -55,12 +56,14 @@ enum result options_read(int argument_count, char **arguments, struct options *o
 	}
 	if (optind < argument_count)
 		return options_refuse(program, "it takes options only");
-	if (options->action == ACTION_HEALTH && slice_is_empty(options->listen))
+	if (function->queue && options->listen.data)
+		return options_refuse(program, "it listens nowhere: a queue in Redis brings its work");
+	if (options->action == ACTION_HEALTH && !function->queue && slice_is_empty(options->listen))
 		return options_refuse(program, "--health needs --listen ADDRESS, where the function listens");
 	return RESULT_OK;
 }
 
-void options_print_help(const struct function *function)
+static void options_print_usage(const struct function *function)
 {
 	printf("Usage: %s [--listen ADDRESS] [--workers N]\n"
 	       "Serves FastCGI at ADDRESS (unix:/path or host:port, never a public one), or on\n"
@@ -71,16 +74,35 @@ void options_print_help(const struct function *function)
 	       "  --listen ADDRESS  listen there, with %d workers unless --workers says otherwise\n"
 	       "  --workers N       1 to %d processes, looked after by one more; without it, a\n"
 	       "                    listener on descriptor 0 is served by this process alone\n"
-	       "  --health          ask the function that listens at --listen for /healthz; exit 0 when it is well\n"
-	       "  --print-config    print the settings in force, secrets masked\n"
+	       "  --health          ask the function that listens at --listen for /healthz; exit 0 when it is well\n",
+	       function->name, function->workers, OPTIONS_WORKERS_MAXIMUM);
+}
+
+static void options_print_queue_usage(const struct function *function)
+{
+	printf("Usage: %s [--workers N]\n"
+	       "Does the jobs that wait in a queue in Redis; no web server is needed. Settings come from\n"
+	       "the environment; see --config-table.\n"
+	       "\n"
+	       "  --workers N       1 to %d processes, looked after by one more; without it %d\n"
+	       "  --health          ask Redis whether it is there; exit 0 when it is well\n",
+	       function->name, OPTIONS_WORKERS_MAXIMUM, function->workers);
+}
+
+void options_print_help(const struct function *function)
+{
+	if (function->queue)
+		options_print_queue_usage(function);
+	else
+		options_print_usage(function);
+	printf("  --print-config    print the settings in force, secrets masked\n"
 	       "  --config-table    print every setting as a table in Markdown\n"
 	       "  --describe        print what it serves, for programs:\n"
-	       "                      function NAME repeatable|once PREFIX,... WORKERS whole|streams\n"
+	       "                      function NAME repeatable|once PREFIX,...|- WORKERS whole|streams\n"
 	       "                    then a line for each endpoint, its fields separated by tabs:\n"
 	       "                      METHOD path role none|json|streamed body-limit query,...|- field,...|-\n"
 	       "  --version         print the version\n"
-	       "  --help            print this\n",
-	       function->name, function->workers, OPTIONS_WORKERS_MAXIMUM);
+	       "  --help            print this\n");
 }
 
 void options_print_version(const struct function *function)
@@ -115,6 +137,8 @@ static void options_describe_endpoint(const struct endpoint *endpoint)
 void options_describe(const struct function *function)
 {
 	printf("function %s %s ", function->name, function->repeatable ? "repeatable" : "once");
+	if (!*function->prefixes)
+		putchar('-');
 	for (const char *prefix = function->prefixes; *prefix; prefix++)
 		putchar(*prefix == ' ' ? ',' : *prefix);
 	printf(" %d %s\n", function->workers, function->streams ? "streams" : "whole");

@@ -27,7 +27,8 @@ struct options {
 };
 
 // Reads the arguments. RESULT_INVALID after saying what is wrong on standard error.
-enum result options_read(int argument_count, char **arguments, struct options *options);
+enum result options_read(const struct function *function, int argument_count, char **arguments,
+                         struct options *options);
 
 // What --help, --version and --describe print on standard output.
 void options_print_help(const struct function *function);

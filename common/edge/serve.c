@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "edge/endpoint.h"
 #include "edge/options.h"
+#include "edge/queue_worker.h"
 #include "edge/supervisor.h"
 #include "edge/worker.h"
 #include "io/fcgi.h"
@@ -23,6 +24,7 @@ enum service {
 	SERVICE_LISTEN,    // at --listen
 	SERVICE_INHERITED, // on descriptor 0
 	SERVICE_PLAIN_CGI,
+	SERVICE_QUEUE,
 };
 
 struct serving {
@@ -87,6 +89,24 @@ static int serve_print_config_table(void)
 	return serve_print(stdout, buffer_slice(out));
 }
 
+// A worker of a queue answers nobody, but without Redis none does anything.
+static int serve_queue_health(void)
+{
+	AUTO(arena_auto) struct arena *arena = arena_new(SETTINGS_LIMIT);
+	struct config config;
+	struct store *store;
+	const char *reason;
+	int64_t now_ms;
+
+	if (serve_read_config(arena, &config) != RESULT_OK)
+		return EXIT_USAGE;
+	if (store_new(config.redis_url, 0, &store, &reason) != RESULT_OK)
+		return EXIT_FAILURE;
+	enum result result = store_time_ms(store, arena, &now_ms);
+	store_free(store);
+	return result == RESULT_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static int serve_health(const struct options *options)
 {
 	if (fcgi_probe(options->listen, HEALTH_PATH) == RESULT_OK)
@@ -95,8 +115,10 @@ static int serve_health(const struct options *options)
 	return EXIT_FAILURE;
 }
 
-static enum service serve_choose(const struct options *options)
+static enum service serve_choose(const struct function *function, const struct options *options)
 {
+	if (function->queue)
+		return SERVICE_QUEUE;
 	if (options->listen.data)
 		return SERVICE_LISTEN;
 	if (fcgi_is_listener(STDIN_FILENO))
@@ -123,6 +145,8 @@ static void serve_start_worker(const struct child *child)
 {
 	const struct serving *serving = child->context;
 
+	if (serving->function->queue)
+		exit(queue_worker_run(serving->function->queue, &serving->config));
 	exit(worker_run(serving->function, &serving->config, serving->listener));
 }
 
@@ -155,7 +179,7 @@ static int serve(const struct function *function, const struct options *options)
 {
 	AUTO(arena_auto) struct arena *arena = arena_new(SETTINGS_LIMIT);
 	struct serving serving = {.function = function, .options = options, .listener = -1};
-	enum service service = serve_choose(options);
+	enum service service = serve_choose(function, options);
 
 	if (service == SERVICE_NONE) {
 		fprintf(stderr,
@@ -184,7 +208,7 @@ int function_main(const struct function *function, int argument_count, char **ar
 {
 	struct options options;
 
-	if (options_read(argument_count, arguments, &options) != RESULT_OK)
+	if (options_read(function, argument_count, arguments, &options) != RESULT_OK)
 		return EXIT_USAGE;
 	switch (options.action) {
 	case ACTION_SERVE:
@@ -194,7 +218,7 @@ int function_main(const struct function *function, int argument_count, char **ar
 	case ACTION_CONFIG_TABLE:
 		return serve_print_config_table();
 	case ACTION_HEALTH:
-		return serve_health(&options);
+		return function->queue ? serve_queue_health() : serve_health(&options);
 	case ACTION_DESCRIBE:
 		options_describe(function);
 		break;

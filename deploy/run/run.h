@@ -21,7 +21,7 @@ struct service {
 	struct slice prefixes; // separated by commas; empty when no request comes to it
 	bool repeatable, streams;
 	int64_t workers, body_limit;
-	int listener;
+	int listener; // -1: none, since no request comes to it
 };
 
 struct run {

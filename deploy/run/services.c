@@ -111,6 +111,9 @@ enum result services_listen(struct run *run)
 		struct service *service = &run->services[i];
 		const char *address = run_text(run, "unix:%s", service->socket);
 
+		service->listener = -1;
+		if (slice_is_empty(service->prefixes))
+			continue;
 		if (fcgi_listen(slice_of(address), &service->listener) != RESULT_OK)
 			return complain("%s: %s", service->socket, strerror(errno));
 	}
@@ -123,7 +126,8 @@ void service_start(const struct child *child)
 	char workers[16];
 
 	snprintf(workers, sizeof(workers), "%d", (int)service->workers);
-	dup2(service->listener, STDIN_FILENO);
+	if (service->listener >= 0)
+		dup2(service->listener, STDIN_FILENO);
 	execl(service->executable, service->name, "--workers", workers, (char *)NULL);
 	fprintf(stderr, "run: %s: %s\n", service->executable, strerror(errno));
 }

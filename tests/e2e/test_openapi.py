@@ -3,6 +3,7 @@ import hashlib
 import hmac
 import json
 import re
+import subprocess
 import time
 
 import pytest
@@ -184,13 +185,21 @@ def walk_optouts(walk):
     assert len(recipient["history"]) == 2
 
 
-def walk_csv_upload(walk):
-    upload = "/csv-upload/{project}"
-    file = b"email,unsubscribed\nann@example.com,true\n,true\n"
-    for query, body in (("", file), ("?dry_run=1&mode=mirror&as_of=2026-01-31T12:00:00Z", file),
-                        ("?source=generic&id=01BX5ZZKBKACTAV9WEVGEMMVRZ", b"email\nbob@example.com\n")):
-        walk.call("POST", upload, body, status=200, query=query, headers={"Content-Type": "text/csv"})
-    walk.call("POST", upload, b"name\nAnn\n", status=422, headers={"Content-Type": "text/csv"})
+def walk_imports(walk):
+    """Of an import that is written as if it had been made."""
+    imports, number = "/import/{project}", "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    job = f"cb:{{{walk.slug}}}:job:{number}"
+    for command in (["HSET", job, "kind", "csv", "status", "completed", "step", "rows", "result:total_rows", "1",
+                     "started_at", "1", "ended_at", "2", "warning:1", '{"step":"rows","message":"a warning"}'],
+                    ["ZADD", f"cb:{{{walk.slug}}}:jobs", "1", number],
+                    ["RPUSH", f"{job}:errors", "line,error\n"]):
+        subprocess.run(["redis-cli", "-s", walk.service.state / "run/redis.sock", *command], check=True)
+    assert walk.call("GET", imports, status=200, query="?limit=10")["results"]
+    walk.call("GET", imports + "/{id}", status=200, id=number)
+    walk.call("GET", imports + "/{id}", status=404, id="none")
+    walk.call("GET", imports + "/{id}/errors.csv", status=200, id=number)
+    walk.call("POST", imports + "/{id}/undo", {}, status=202, id=number)
+    walk.call("POST", imports + "/{id}/undo", status=409, id=number)
 
 
 def test_answers_are_as_described(stack):
@@ -198,7 +207,7 @@ def test_answers_are_as_described(stack):
     walk_settings(walk)
     walk_webhook(walk)
     walk_optouts(walk)
-    walk_csv_upload(walk)
+    walk_imports(walk)
     for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
         walk.call("GET", path, status=200, token=None)
     walk.call("DELETE", "/settings/{project}/webhook", status=204)

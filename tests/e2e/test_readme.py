@@ -13,6 +13,10 @@ END_OF_STEP = "\x1e"
 NOT_SHOWN = {
     ("PATCH", "/settings/{project}"): "means the same as PUT",
     ("PATCH", "/settings/{project}/webhook"): "means the same as PUT",
+    ("GET", "/import/{project}"): "nothing has been imported",
+    ("GET", "/import/{project}/{id}"): "nothing has been imported",
+    ("GET", "/import/{project}/{id}/errors.csv"): "nothing has been imported",
+    ("POST", "/import/{project}/{id}/undo"): "nothing has been imported",
 }
 
 

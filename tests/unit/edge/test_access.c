@@ -22,7 +22,8 @@ static const struct endpoint open_to_root = OPEN_TO(ROLE_ROOT, "/root/{project}"
 static const struct endpoint *const endpoints[] = {
 	&open_to_all, &open_to_ingest, &open_to_ingest_secret, &open_to_read, &open_to_admin, &open_to_root,
 };
-static const struct function made_up = {"made-up", "/", endpoints, COUNT_OF(endpoints), 1, true, false};
+static const struct function made_up = {
+	.name = "made-up", .prefixes = "/", .endpoints = endpoints, .endpoint_count = COUNT_OF(endpoints), .workers = 1};
 
 Test(access, roles)
 {

@@ -125,11 +125,13 @@ static const struct endpoint refusal = {
 static const struct endpoint *const endpoints[] = {
 	&get, &second, &slash, &required, &post, &required_body, &stream, &headers, &large, &hungry, &refusal,
 };
-static const struct function made_up = {"made-up", "/", endpoints, COUNT_OF(endpoints), 1, true, false};
+static const struct function made_up = {
+	.name = "made-up", .prefixes = "/", .endpoints = endpoints, .endpoint_count = COUNT_OF(endpoints), .workers = 1};
 
 static const struct endpoint own_health = {"GET", "/healthz", "", ROLE_NONE, BODY_NONE, .handle = handle};
 static const struct endpoint *const own_endpoints[] = {&own_health};
-static const struct function with_health = {"with-health", "/", own_endpoints, 1, 1, true, false};
+static const struct function with_health = {
+	.name = "with-health", .prefixes = "/", .endpoints = own_endpoints, .endpoint_count = 1, .workers = 1};
 
 Test(route, parameters_are_decoded_once)
 {

@@ -1,0 +1,24 @@
+// Undoes imports, as /import/{project}/{id}/undo asks for.
+#include "base/clock.h"
+#include "consent/import.h"
+#include "edge/endpoint.h"
+#include "edge/queue_worker.h"
+
+static enum result undo(struct job *job)
+{
+	struct slice id = job->entry, project = slice_split(&id, ' ');
+	return import_undo(job->store, job->arena, project, id, clock_now_ms(), job_go_on, job);
+}
+
+static const struct job_queue queue = {
+	.name = "undo",
+	.key = IMPORT_UNDO_QUEUE,
+	.handle = undo,
+};
+
+const struct function function = {
+	.name = "import_worker",
+	.prefixes = "",
+	.queue = &queue,
+	.workers = 2,
+};
