@@ -202,11 +202,21 @@ def walk_imports(walk):
     walk.call("POST", imports + "/{id}/undo", status=409, id=number)
 
 
+def walk_csv_upload(walk):
+    upload = "/csv-upload/{project}"
+    file = b"email,unsubscribed\nann@example.com,true\n,true\n"
+    for query, body in (("", file), ("?dry_run=1&mode=mirror&as_of=2026-01-31T12:00:00Z", file),
+                        ("?source=generic&id=01BX5ZZKBKACTAV9WEVGEMMVRZ", b"email\nbob@example.com\n")):
+        walk.call("POST", upload, body, status=200, query=query, headers={"Content-Type": "text/csv"})
+    walk.call("POST", upload, b"name\nAnn\n", status=422, headers={"Content-Type": "text/csv"})
+
+
 def test_answers_are_as_described(stack):
     walk = Walk(stack)
     walk_settings(walk)
     walk_webhook(walk)
     walk_optouts(walk)
+    walk_csv_upload(walk)
     walk_imports(walk)
     for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
         walk.call("GET", path, status=200, token=None)
