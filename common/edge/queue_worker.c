@@ -1,4 +1,5 @@
-// Waiting is asking twice a second: a blocking command would have to take the entry out, or be refused when Redis is full.
+// Waiting is asking twice a second: a blocking command would have to take the entry out, or be refused when Redis is
+// full.
 #include "edge/queue_worker.h"
 
 #include "base/clock.h"
@@ -79,14 +80,26 @@ static enum result job_remove(struct job *job)
 	                  ARGUMENTS(SLICE("LREM"), slice_of(job->worker->queue->key), SLICE("0"), job->entry));
 }
 
+// Another may have done it between the look at the queue and the lease.
+static enum result job_find(struct job *job)
+{
+	const struct reply *reply;
+
+	TRY(store_call(job->store, job->arena, &reply,
+	               ARGUMENTS(SLICE("LPOS"), slice_of(job->worker->queue->key), job->entry)));
+	return reply_is_null(reply) ? RESULT_NOT_FOUND : RESULT_OK;
+}
+
 static enum result job_do(struct job *job)
 {
 	const char *name = job->worker->queue->name;
+
+	TRY(job_find(job));
 	enum result result = job->worker->queue->handle(job);
 
 	store_settle(job->store);
 	if (job_is_to_be_tried_again(job, result)) {
-		LOG(LOG_WARNING, "a job is put off", {"queue", slice_of(name)}, {"job", job->entry});
+		LOG(result == RESULT_STOP ? LOG_INFO : LOG_WARNING, "a job is put off", {"queue", slice_of(name)}, {"job", job->entry});
 		return result;
 	}
 	if (result != RESULT_OK)
@@ -94,7 +107,6 @@ static enum result job_do(struct job *job)
 	return job_remove(job);
 }
 
-// RESULT_CONFLICT when another does it.
 static enum result queue_worker_try(struct queue_worker *worker, struct slice entry)
 {
 	struct slice lease = arena_format(worker->job_arena, "cb:lease:%s:%.*s", worker->queue->name, (int)entry.length,
