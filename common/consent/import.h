@@ -1,17 +1,17 @@
 // Imports: files and, later, runs through Customer.io's App API, that put many choices into the list at once.
 //
 //   cb:{P}:jobs (zset)             id -> when it was started (ms)
-//   cb:{P}:job:<id> (hash)         kind, status, step, done, total, error, started_at, ended_at; seen_at: when its process
-//                                  last wrote here; "result:<name>" counters; "warning:<n>" JSON; "undo": 1 once an undo
-//                                  was asked for
+//   cb:{P}:job:<id> (hash)         kind, status, step, done, total, error, started_at, ended_at; seen_at: when its
+//                                  process last wrote here; "result:<name>" counters; "warning:<n>" JSON; "undo": 1
+//                                  once an undo was asked for
 //   cb:{P}:job:<id>:errors (list)  pieces of a CSV file with what was wrong; kept IMPORT_ERRORS_KEPT_S, cut at
 //                                  IMPORT_ERRORS_BYTES
-//   cb:{P:NN}:import:<id> (hash)   written by record_choices.lua: page, choices, changes; first, last: its audit entries;
-//                                  low, high: see there. fence: nothing more of it is recorded. Written by
+//   cb:{P:NN}:import:<id> (hash)   written by record_choices.lua: page, choices, changes; first, last: its audit
+//                                  entries; low, high: see there. fence: nothing more of it is recorded. Written by
 //                                  undo_import.lua: undo: the audit entry down to which it is undone, "-" all; undone:
 //                                  choices put back
-//   cb:{P:NN}:raised:<id> (hash)   what it wrote without a change that the audit shows: list, line feed, recipient, line
-//                                  feed, the score that it wrote -> the score before, or empty
+//   cb:{P:NN}:raised:<id> (hash)   what it wrote without a change that the audit shows: list, line feed, recipient,
+//                                  line feed, the score that it wrote -> the score before, or empty
 //   cb:undo (list)                 "project id" of imports that are to be undone, for import_worker
 #ifndef CIOBRIDGE_CONSENT_IMPORT_H
 #define CIOBRIDGE_CONSENT_IMPORT_H
@@ -40,6 +40,8 @@ enum import_status {
 	IMPORT_CANCELLED,
 	IMPORT_UNDONE,
 };
+
+// As http-api writes it: "queued", "running" and so on.
 const char *import_status_name(enum import_status status);
 
 // A ULID (48 bits of time, 80 random ones) in Crockford's base 32; data NULL on failure.

@@ -22,9 +22,11 @@ struct key_name import_job_key(struct slice project, struct slice id, const char
 enum result import_job_load(struct store *store, struct arena *arena, struct slice project, struct slice id,
                             struct import_job *job);
 
+// What a field of the job holds.
 struct slice import_job_text(const struct import_job *job, const char *field); // data NULL: it is not there
 int64_t import_job_number(const struct import_job *job, const char *field);    // 0: it is not there
 
+// Asked to be undone and not yet so; queued or running.
 bool import_job_is_being_undone(const struct import_job *job);
 bool import_job_is_under_way(const struct import_job *job);
 

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Registers an import, or one that failed or whose process has gone anew.
 --
--- KEYS  1 jobs, 2 job, 3 its errors     ARGV  1 id, 2 kind, 3 now (ms), 4 after how long a silence a process is gone (ms)
+-- KEYS  1 jobs, 2 job, 3 its errors     ARGV  1 id, 2 kind, 3 now (ms), 4 after how long a silence a process is gone
+-- (ms)
 --
 -- Returns 0 the id is taken, 1 started, 2 started anew.
 

@@ -121,8 +121,8 @@ local function widen(score)
 end
 
 -- What an import writes and the audit does not show is remembered for its undo: an `in` that was raised would make an
--- older `out` lose, and an `out` that the import has raised twice would not be known as its own. An `out` of others that
--- it only confirms stays, which is safe, and spares the memory of all that the next export says again.
+-- older `out` lose, and an `out` that the import has raised twice would not be known as its own. An `out` of others
+-- that it only confirms stays, which is safe, and spares the memory of all that the next export says again.
 local function remember(list, recipient, old, score)
 	local is_own = low and old and low <= old and old <= high
 	if page == '' or (score > 0 and not is_own) then
@@ -145,7 +145,8 @@ local function keep(list, recipient, score)
 	list.scores[recipient] = score
 	list.changed[recipient] = score
 	if is_out(list, old) == (score > 0) then
-		silent = (silent + digest_choice(list, recipient, score) - digest_choice(list, recipient, old)) % MODULUS
+		local difference = digest_choice(list, recipient, score) - digest_choice(list, recipient, old)
+		silent = (silent + difference) % MODULUS
 		remember(list, recipient, old, score)
 		return false
 	end

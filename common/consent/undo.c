@@ -205,8 +205,9 @@ static enum result undo_next_entries(struct undo *undo)
 		from = arena_format(undo->arena, "(%.*s", (int)undo->stands.length, undo->stands.data);
 	if (many.data == NULL || from.data == NULL)
 		return RESULT_NO_MEMORY;
+	struct slice audit = key_slice(&undo->audit);
 	TRY(store_call(undo->store, undo->arena, &entries,
-	               ARGUMENTS(SLICE("XREVRANGE"), key_slice(&undo->audit), from, undo->first, SLICE("COUNT"), many)));
+	               ARGUMENTS(SLICE("XREVRANGE"), audit, from, undo->first, SLICE("COUNT"), many)));
 	size_t count = reply_count(entries);
 	if (count < ENTRIES_A_LOOK)
 		return undo_entries(undo, entries, ALL_OF_THE_AUDIT);

@@ -2,8 +2,8 @@
 // whoever has work adds one at its end, and it stays there until its job is done. So no death of a worker loses one;
 // a lease in cb:lease:<queue>:<entry> keeps workers from doing the same job at once.
 //
-// A job may be begun again after it was interrupted anywhere, and, where a worker was held up for longer than its lease,
-// while another still does it: handlers go in steps that can be repeated.
+// A job may be begun again after it was interrupted anywhere, and, where a worker was held up for longer than its
+// lease, while another still does it: handlers go in steps that can be repeated.
 #ifndef CIOBRIDGE_EDGE_QUEUE_WORKER_H
 #define CIOBRIDGE_EDGE_QUEUE_WORKER_H
 
@@ -42,8 +42,8 @@ struct job_queue {
 // end; RESULT_CONFLICT: another has the job; RESULT_UNAVAILABLE. The handler then returns that.
 enum result job_go_on(void *job);
 
-// Does the queue's jobs until SIGTERM, SIGINT, SIGHUP or SIGUSR1; the present one ends at its next step. Returns the exit
-// status.
+// Does the queue's jobs until SIGTERM, SIGINT, SIGHUP or SIGUSR1; the present one ends at its next step. Returns the
+// exit status.
 int queue_worker_run(const struct job_queue *queue, const struct config *config);
 
 #endif

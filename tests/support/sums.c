@@ -64,7 +64,8 @@ static void sum_of_audit(struct fixture *f, struct arena *arena, int partition, 
 		command(f, arena, ARGUMENTS(SLICE("XRANGE"), key_slice(&key), SLICE("-"), SLICE("+")));
 	for (size_t i = 0; i < reply_count(entries); i++) {
 		const struct reply *entry = reply_at(entries, i);
-		struct slice recipient = value_of(entry, 0), list = value_of(entry, 1), id = reply_text(reply_at(entry, 0));
+		struct slice recipient = value_of(entry, 0), list = value_of(entry, 1);
+		struct slice id = reply_text(reply_at(entry, 0));
 		int64_t recorded_at = 0;
 		cr_assert(slice_to_integer(slice_split(&id, '-'), 0, INT64_MAX, &recorded_at));
 		*choices += digest_choice(arena, list, recipient, value_of(entry, 3));

@@ -1,5 +1,5 @@
-// Undoing imports: random histories of several imports, webhooks and direct acts through the real Redis, against a model
-// that keeps, for each choice, what every import led from and to. CIOBRIDGE_TEST_SEED repeats a run.
+// Undoing imports: random histories of several imports, webhooks and direct acts through the real Redis, against a
+// model that keeps, for each choice, what every import led from and to. CIOBRIDGE_TEST_SEED repeats a run.
 #include "../../support/fixture.h"
 #include "../../support/sums.h"
 #include "base/clock.h"

@@ -23,7 +23,8 @@ static const struct endpoint *const endpoints[] = {
 	&open_to_all, &open_to_ingest, &open_to_ingest_secret, &open_to_read, &open_to_admin, &open_to_root,
 };
 static const struct function made_up = {
-	.name = "made-up", .prefixes = "/", .endpoints = endpoints, .endpoint_count = COUNT_OF(endpoints), .workers = 1};
+	.name = "made-up", .prefixes = "/", .endpoints = endpoints, .endpoint_count = COUNT_OF(endpoints),
+	.workers = 1};
 
 Test(access, roles)
 {

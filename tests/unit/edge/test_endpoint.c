@@ -126,7 +126,8 @@ static const struct endpoint *const endpoints[] = {
 	&get, &second, &slash, &required, &post, &required_body, &stream, &headers, &large, &hungry, &refusal,
 };
 static const struct function made_up = {
-	.name = "made-up", .prefixes = "/", .endpoints = endpoints, .endpoint_count = COUNT_OF(endpoints), .workers = 1};
+	.name = "made-up", .prefixes = "/", .endpoints = endpoints, .endpoint_count = COUNT_OF(endpoints),
+	.workers = 1};
 
 static const struct endpoint own_health = {"GET", "/healthz", "", ROLE_NONE, BODY_NONE, .handle = handle};
 static const struct endpoint *const own_endpoints[] = {&own_health};
