@@ -398,6 +398,31 @@ Test(category, is_stored_as_json_without_its_key)
 	cr_assert(json_get(json, "key") == NULL && slice_equal(json_text(json_get(json, "name")), SLICE("News")));
 }
 
+Test(category, everything_that_may_hold_choices)
+{
+	static const char *const wanted[][2] = {
+		{"$all", "$all"}, {"$complaint", "$complaint"}, {"a", "a"}, {"z", "customerio_topic_7"},
+		{"customerio_topic_100", "customerio_topic_100"}, {"customerio_topic_9", "customerio_topic_9"},
+	};
+	const struct slice topics[] = {SLICE("topic_9"), SLICE("topic_100"), SLICE("topic_7")};
+	const struct category *found[COUNT_OF(topics)], **all;
+	size_t count;
+	find_topics(topics, COUNT_OF(topics), found);
+	cr_assert(save(&(struct category){.key = SLICE("z"), .topic = SLICE("topic_7")}) == RESULT_OK);
+	cr_assert(save(&(struct category){.key = SLICE("a"), .archived = true}) == RESULT_OK);
+	struct category_list list = load_all();
+	cr_assert(category_list_everything(f.store, f.arena, f.project, &list, &all, &count) == RESULT_OK);
+	cr_assert(count == COUNT_OF(wanted));
+	for (size_t i = 0; i < count; i++) {
+		cr_assert(slice_equal(all[i]->key, slice_of(wanted[i][0])), "%zu: %s", i, all[i]->key.data);
+		cr_assert(slice_equal(all[i]->list, slice_of(wanted[i][1])), "%zu: %s", i, all[i]->list.data);
+		struct slice key = category_key_of_list(&list, all[i]->list);
+		cr_assert(slice_equal(key, all[i]->key), "%zu: %s", i, key.data);
+	}
+	cr_assert(slice_equal(category_key_of_list(&list, SLICE("$bounced")), SLICE("$bounced")));
+	cr_assert(slice_equal(category_key_of_list(&list, SLICE("customerio_")), SLICE("customerio_")));
+}
+
 Test(category, without_a_store_nothing_is_known)
 {
 	struct store *nobody;
@@ -410,5 +435,8 @@ Test(category, without_a_store_nothing_is_known)
 	cr_assert(category_load(nobody, f.arena, f.project, SLICE("news"), found) == RESULT_UNAVAILABLE);
 	cr_assert(category_save(nobody, f.arena, f.project, &category_all) == RESULT_UNAVAILABLE);
 	cr_assert(categories_for_topics(nobody, f.arena, f.project, &list, &topic, 1, found) == RESULT_UNAVAILABLE);
+	const struct category **all;
+	size_t count;
+	cr_assert(category_list_everything(nobody, f.arena, f.project, &list, &all, &count) == RESULT_UNAVAILABLE);
 	store_free(nobody);
 }
