@@ -51,7 +51,7 @@ object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 function_sources = $(wildcard functions/$(1).c functions/$(1)/*.c)
 again = $(MAKE) --no-print-directory
 
-.PHONY: all run test lint sanitize valgrind fuzz install install-functions deps build-deps readme clean help
+.PHONY: all run demo test lint sanitize valgrind fuzz install install-functions deps build-deps readme clean help
 .PHONY: soak bench executables tests objects fuzzers sanitized
 
 all: build-deps ## build every function and the local start (the default)
@@ -59,6 +59,9 @@ all: build-deps ## build every function and the local start (the default)
 
 run: all ## start everything here, in the foreground; PORT and VAR choose where
 	@$(BUILD)/run --with-make
+
+demo: all ## a walk through it on its own, every request shown as a curl line
+	@deploy/demo $(BUILD)
 
 test: deps ## every test: unit, functions, end to end
 	@$(again) executables tests
