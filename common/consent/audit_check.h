@@ -27,6 +27,7 @@ struct audit_check {
 // Makes ready a check whose partition, categories and findings are set.
 enum result audit_check_open(struct audit_check *check, struct arena *arena);
 
+// Folds an entry, the oldest first.
 enum result audit_check_entry(struct audit_check *check, const struct audit_entry *entry);
 
 // `score` as Redis gives it.

@@ -99,7 +99,8 @@ static enum result job_do(struct job *job)
 
 	store_settle(job->store);
 	if (job_is_to_be_tried_again(job, result)) {
-		LOG(result == RESULT_STOP ? LOG_INFO : LOG_WARNING, "a job is put off", {"queue", slice_of(name)}, {"job", job->entry});
+		LOG(result == RESULT_STOP ? LOG_INFO : LOG_WARNING, "a job is put off", {"queue", slice_of(name)},
+		    {"job", job->entry});
 		return result;
 	}
 	if (result != RESULT_OK)

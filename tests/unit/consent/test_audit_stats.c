@@ -158,7 +158,8 @@ Test(audit_stats, many_kinds_are_kept_apart)
 	const struct audit_count *counts = count_since(0, 1000, &count);
 	cr_assert(count == 5000);
 	for (int i = 0; i < 5000; i++)
-		expect(&counts[i], DAY, "offers", arena_format(f.arena, "s%05d", i).data, i < 1000 ? 1 : i < 2000 ? 2 : 3,
+		expect(&counts[i], DAY, "offers", arena_format(f.arena, "s%05d", i).data,
+		       i < 1000 ? 1 : i < 2000 ? 2 : 3,
 		       0);
 }
 

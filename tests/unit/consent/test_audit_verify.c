@@ -356,7 +356,8 @@ Test(verify, every_digit_of_a_score_counts)
 		const struct reply *rows = list_rows(lists[l]);
 		cr_assert(reply_count(rows) > 0);
 		for (size_t i = 0; i + 1 < reply_count(rows); i += 2) {
-			struct slice recipient = reply_text(reply_at(rows, i)), score = reply_text(reply_at(rows, i + 1));
+			struct slice recipient = reply_text(reply_at(rows, i));
+			struct slice score = reply_text(reply_at(rows, i + 1));
 			for (size_t at = score.data[0] == '-'; at < score.length; at++) {
 				list_set(lists[l], recipient, with_byte(score, at, other_digit(score.data[at])).data);
 				struct audit_findings findings = verify();
@@ -502,8 +503,8 @@ Test(verify, fails_rather_than_to_guess)
 	fill();
 	for (size_t limit = 64;; limit += 64) {
 		AUTO(arena_auto) struct arena *small = arena_new(limit);
-		enum result result = audit_verify(f.store, small, f.project, partition, categories, COUNT_OF(categories),
-		                                  &findings);
+		enum result result = audit_verify(f.store, small, f.project, partition, categories,
+		                                  COUNT_OF(categories), &findings);
 		store_settle(f.store);
 		if (result == RESULT_OK)
 			break;
