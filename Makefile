@@ -1,9 +1,10 @@
 # ciobridge: see README.md, or `make help`.
 #
 # One rule for each kind of file; nothing is listed by hand. A function is functions/<name>.c or the folder
-# functions/<name>/; a unit test is tests/unit/<layer>/test_<module>.c; a handler test tests/functions/test_<name>.c;
-# a fuzzer tests/fuzz/fuzz_<module>.c with seeds in tests/fuzz/corpus/<module>/; a function that only the end-to-end
-# tests use tests/e2e/programs/<name>.c; a program that shows what a codec does tests/differential/<name>.c.
+# functions/<name>/; a unit test is tests/unit/<layer>/test_<module>.c; a handler test tests/functions/test_<name>.c, or
+# test_<name>_<part>.c where one is not enough; a fuzzer tests/fuzz/fuzz_<module>.c with seeds in
+# tests/fuzz/corpus/<module>/; a function that only the end-to-end tests use tests/e2e/programs/<name>.c; a program that
+# shows what a codec does tests/differential/<name>.c.
 
 BUILD ?= build
 CC = gcc
@@ -49,6 +50,8 @@ SOURCES = $(wildcard common/*/*.c functions/*.c functions/*/*.c deploy/run/*.c t
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 function_sources = $(wildcard functions/$(1).c functions/$(1)/*.c)
+function_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/functions/test_$(1).c) \
+                     $(filter-out $(FUNCTIONS:%=tests/functions/test_%.c),$(wildcard tests/functions/test_$(1)_*.c)))
 again = $(MAKE) --no-print-directory
 
 .PHONY: all run demo test lint sanitize valgrind fuzz install install-functions deps build-deps readme clean help
@@ -153,7 +156,7 @@ define function_rules
 $(BUILD)/$(1): $(call object,$(call function_sources,$(1))) $(BUILD)/common/edge/main.o $(BUILD)/libcommon.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $(LIBRARIES)
 
-$(BUILD)/tests/functions/test_$(1): $(BUILD)/tests/functions/test_$(1).o $(call object,$(call function_sources,$(1)))
+$(call function_tests,$(1)): $(call object,$(call function_sources,$(1)))
 endef
 $(foreach function,$(FUNCTIONS),$(eval $(call function_rules,$(function))))
 
