@@ -104,7 +104,8 @@ static enum result job_do(struct job *job)
 		return result;
 	}
 	if (result != RESULT_OK)
-		LOG(LOG_ERROR, "a job that cannot be done is dropped", {"queue", slice_of(name)}, {"job", job->entry});
+		LOG(LOG_ERROR, "a job that cannot be done is dropped", {"queue", slice_of(name)},
+		    {"job", job->entry});
 	return job_remove(job);
 }
 
