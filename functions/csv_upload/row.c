@@ -46,9 +46,16 @@ static enum result row_take_unsubscribed(struct upload *upload, struct row *row)
 	return RESULT_OK;
 }
 
+// What we export is protected from being taken for a formula; what Customer.io exports is not.
+static struct slice row_cell(const struct upload *upload, enum column_kind kind, const struct row *row)
+{
+	struct slice cell = columns_cell(&upload->columns, kind, row->cells);
+	return upload->columns.is_generic ? slice_trim(csv_unprotect(cell)) : cell;
+}
+
 static enum result row_take_category(struct upload *upload, struct row *row)
 {
-	struct slice key = columns_cell(&upload->columns, COLUMN_CATEGORY, row->cells);
+	struct slice key = row_cell(upload, COLUMN_CATEGORY, row);
 	struct row_topic topic = {.value = CHOICE_OUT};
 	if (slice_is_empty(key))
 		return row_choose(upload, row, &category_all, CHOICE_OUT);
@@ -63,9 +70,7 @@ static enum result row_take_category(struct upload *upload, struct row *row)
 
 static bool row_find_recipient(struct upload *upload, struct row *row)
 {
-	struct slice cell = columns_cell(&upload->columns, COLUMN_RECIPIENT, row->cells);
-	if (upload->columns.is_generic)
-		cell = slice_trim(csv_unprotect(cell));
+	struct slice cell = row_cell(upload, COLUMN_RECIPIENT, row);
 	if (recipient_read(upload->scratch, cell, &row->recipient))
 		return true;
 	if (slice_is_empty(cell))

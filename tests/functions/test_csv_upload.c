@@ -689,6 +689,16 @@ Test(csv_upload, protected_identifiers_of_generic_files)
 	cr_assert(is_out("'+4915112346", "$all"), "Customer.io protects nothing");
 }
 
+// As the export writes it.
+Test(csv_upload, protected_categories_of_generic_files)
+{
+	save_category("-dash", "", true);
+	struct outcome outcome = upload_well(AT, "identifier,category\na@x,'-dash\nb@x,-dash\nc@x,''-dash\n");
+	expect_counts(&outcome, (struct counts){3, 2, 0, 1, 2});
+	cr_assert(is_out("a@x", "-dash") && is_out("b@x", "-dash"));
+	expect_failure(&outcome, 0, 4, "c@x", "no such category: '-dash");
+}
+
 Test(csv_upload, customer_io_is_told_of_generic_files_only)
 {
 	upload_well("", "email,unsubscribed\n" JO ",true\n");
