@@ -1,11 +1,13 @@
 // One recipient: the state of every category, and what is kept of how it came about.
 #include "optouts.h"
 
-#include "consent/audit.h"
 #include "consent/optouts.h"
+
+#include <stdlib.h>
 
 struct subject {
 	struct slice recipient;
+	struct category_list list;
 	const struct category **categories; // the reserved ones first
 	struct slice *lists;
 	int64_t *scores;
@@ -17,9 +19,9 @@ struct subject {
 
 static enum result subject_load_categories(struct request *request, struct subject *subject)
 {
-	struct category_list list;
-	TRY(category_list_load(request->store, request->arena, request_project(request), &list));
-	subject->count = list.count + 2;
+	const struct category_list *list = &subject->list;
+	TRY(category_list_load(request->store, request->arena, request_project(request), &subject->list));
+	subject->count = list->count + 2;
 	subject->categories = arena_array(request->arena, subject->count, sizeof(struct category *));
 	subject->lists = arena_array(request->arena, subject->count, sizeof(struct slice));
 	subject->scores = arena_array(request->arena, subject->count, sizeof(int64_t));
@@ -27,8 +29,8 @@ static enum result subject_load_categories(struct request *request, struct subje
 		return RESULT_NO_MEMORY;
 	subject->categories[0] = &category_all;
 	subject->categories[1] = &category_complaint;
-	for (size_t i = 0; i < list.count; i++)
-		subject->categories[2 + i] = &list.items[i];
+	for (size_t i = 0; i < list->count; i++)
+		subject->categories[2 + i] = &list->items[i];
 	for (size_t i = 0; i < subject->count; i++)
 		subject->lists[i] = subject->categories[i]->list;
 	return RESULT_OK;
@@ -70,37 +72,15 @@ static void write_state(struct json_writer *out, const struct subject *subject, 
 	json_member_text(out, "category", category->key);
 	json_member_text(out, "name", category->name);
 	json_member_text(out, "state", is_out(category, score) ? SLICE("out") : SLICE("in"));
-	json_member_time(out, "since", optouts_shown_time(score < 0 ? -score : score));
+	json_member_time(out, "since", optouts_shown_time(llabs(score)));
 	json_member_text(out, "source", subject_source(subject, index));
 	json_close_object(out);
 }
 
-static struct slice key_of_list(const struct subject *subject, struct slice list)
-{
-	for (size_t i = 0; i < subject->count; i++) {
-		if (slice_equal(subject->lists[i], list))
-			return subject->categories[i]->key;
-	}
-	return list;
-}
-
-static struct slice value_of(int64_t score)
-{
-	return score == 0 ? (struct slice){NULL, 0} : score > 0 ? SLICE("out") : SLICE("in");
-}
-
 static void write_entry(struct json_writer *out, const struct subject *subject, const struct audit_entry *entry)
 {
-	int64_t made_at = entry->new_score < 0 ? -entry->new_score : entry->new_score;
-	json_open_object(out);
-	json_member_time(out, "recorded_at", entry->recorded_at_ms);
-	json_member_text(out, "category", key_of_list(subject, entry->category));
-	json_member_text(out, "old", value_of(entry->old_score));
-	json_member_text(out, "new", value_of(entry->new_score));
-	json_member_time(out, "made_at", optouts_shown_time(made_at));
-	json_member_text(out, "source", entry->source);
-	json_member_text(out, "reference", entry->reference);
-	json_close_object(out);
+	struct slice category = category_key_of_list(&subject->list, entry->category), nobody = {NULL, 0};
+	optouts_write_change(out, entry, nobody, category, optouts_shown_time(llabs(entry->new_score)));
 }
 
 static enum result show_recipient(struct request *request, struct answer *answer)

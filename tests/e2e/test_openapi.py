@@ -121,9 +121,10 @@ class Walk:
         described = operation["responses"].get(str(status)) or resolve(operation["responses"]["default"])
         media = answer.headers.get_content_type() if answer.body else None
         assert media in described.get("content", {None: None})
-        if media and media.endswith("json"):
-            faults = fits(answer.json(), described["content"][media]["schema"])
-            assert faults == [], (method, template, answer)
+        if media and "json" in media:
+            for value in answer.body.splitlines() if media.endswith("jsonl") else [answer.body]:
+                faults = fits(json.loads(value), described["content"][media]["schema"])
+                assert faults == [], (method, template, answer)
         self.seen.add((method, template))
         return answer.json() if media and media.endswith("json") else None
 
@@ -185,6 +186,18 @@ def walk_optouts(walk):
     assert len(recipient["history"]) == 2
 
 
+def walk_reports(walk):
+    optouts = "/optouts/{project}"
+    walk.call("GET", optouts + "/export", status=200)
+    walk.call("GET", optouts + "/export", status=200, query="?format=jsonl&category=$all")
+    walk.call("GET", optouts + "/export", status=404, query="?category=none")
+    page = walk.call("GET", optouts + "/audit", status=200, query="?category=offers&source=api&limit=1")
+    query = f"?category=offers&identifier=ann@example.com&cursor={page['next_cursor']}"
+    assert walk.call("GET", optouts + "/audit", status=200, query=query)["results"]
+    walk.call("GET", optouts + "/audit/export", status=200)
+    walk.call("GET", optouts + "/audit/export", status=200, query="?format=jsonl")
+
+
 def walk_imports(walk):
     """Of an import that is written as if it had been made."""
     imports, number = "/import/{project}", "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -216,6 +229,7 @@ def test_answers_are_as_described(stack):
     walk_settings(walk)
     walk_webhook(walk)
     walk_optouts(walk)
+    walk_reports(walk)
     walk_csv_upload(walk)
     walk_imports(walk)
     for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):

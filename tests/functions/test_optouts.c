@@ -226,6 +226,9 @@ static const struct {
 	{"GET /optouts/{project}/recipients/jo", NULL, true},
 	{"GET /optouts/{project}/categories", NULL, true},
 	{"GET /optouts/{project}/categories/$all", NULL, true},
+	{"GET /optouts/{project}/export", NULL, true},
+	{"GET /optouts/{project}/audit", NULL, true},
+	{"GET /optouts/{project}/audit/export", NULL, true},
 	{"POST /optouts/{project}", "{\"identifier\":\"jo\"}", false},
 	{"DELETE /optouts/{project}?identifier=jo", NULL, false},
 	{"POST /optouts/{project}/bulk", "{\"opt_outs\":[]}", false},
@@ -286,6 +289,8 @@ Test(optouts_roles, what_is_not_there)
 		{"PATCH /optouts/{project}/check", "{}", 405, NULL},
 		{"DELETE /optouts/{project}/check", NULL, 405, NULL},
 		{"GET /optouts/{project}/bulk", NULL, 405, NULL},
+		{"POST /optouts/{project}/audit", "{}", 405, NULL},
+		{"POST /optouts/{project}/export", "{}", 405, NULL},
 		{"DELETE /optouts/{project}/categories/$all", NULL, 405, NULL},
 		{"POST /optouts/{project}/recipients/jo", "{}", 405, NULL},
 	};
