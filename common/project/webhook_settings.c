@@ -5,11 +5,11 @@
 #include "codec/crypt.h"
 #include "codec/encode.h"
 #include "project/project.h"
+#include "project/section.h"
 
 #include <string.h>
 
-#define SECTION SLICE("webhook")
-#define SECTION_MAXIMUM 65536 // bytes of JSON
+#define SECTION "webhook"
 #define SECRET_ID_RANDOM_BYTES 9
 #define NOTE_PAUSE_MS 1000
 #define NOTES_REMEMBERED 64
@@ -45,16 +45,13 @@ static bool webhook_settings_read(struct arena *arena, struct slice text, struct
 enum result webhook_settings_load(struct store *store, struct arena *arena, struct slice project,
                                   struct webhook_settings *settings)
 {
-	struct key_name key = project_key(project, "settings");
 	struct webhook_settings loaded = {.enabled = false};
-	const struct reply *reply;
+	struct slice text;
 
-	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("HGET"), key_slice(&key), SECTION)));
+	TRY(section_load(store, arena, project, SECTION, &text));
 	// Not taken for an absent one: Customer.io then sends again what it would otherwise believe to have arrived.
-	if (!reply_is_null(reply) && !webhook_settings_read(arena, reply_text(reply), &loaded)) {
-		LOG(LOG_ERROR, "webhook settings cannot be read", {"project", project});
-		return RESULT_UNAVAILABLE;
-	}
+	if (text.data != NULL && !webhook_settings_read(arena, text, &loaded))
+		return section_refuse(project, SECTION);
 	*settings = loaded;
 	return RESULT_OK;
 }
@@ -75,19 +72,20 @@ static void webhook_settings_drop_expired(struct webhook_settings *settings, int
 	settings->secret_count = kept;
 }
 
-static struct slice webhook_secret_context(struct arena *arena, struct slice project, struct slice id)
+// NULL without memory.
+static const char *webhook_secret_place(struct arena *arena, struct slice id)
 {
-	return arena_format(arena, "%.*s webhook %.*s", (int)project.length, project.data, (int)id.length, id.data);
+	return arena_format(arena, SECTION " %.*s", (int)id.length, id.data).data;
 }
 
 static enum result webhook_secret_open(struct arena *arena, struct slice project, struct slice master_key,
                                        struct webhook_secret *secret)
 {
-	struct slice context = webhook_secret_context(arena, project, secret->id);
+	const char *place = webhook_secret_place(arena, secret->id);
 
-	if (context.data == NULL)
+	if (place == NULL)
 		return RESULT_NO_MEMORY;
-	return crypt_unseal(arena, master_key, context, secret->sealed, &secret->plain);
+	return section_unseal(arena, project, place, master_key, secret->sealed, &secret->plain);
 }
 
 void webhook_settings_open(struct arena *arena, struct slice project, struct slice master_key, int64_t now_ms,
@@ -116,10 +114,10 @@ static enum result webhook_secret_make(struct arena *arena, struct slice project
 	secret.id = crypt_random_text(arena, SECRET_ID_RANDOM_BYTES);
 	if (secret.id.data == NULL)
 		return RESULT_UNAVAILABLE;
-	struct slice context = webhook_secret_context(arena, project, secret.id);
-	if (context.data == NULL)
+	const char *place = webhook_secret_place(arena, secret.id);
+	if (place == NULL)
 		return RESULT_NO_MEMORY;
-	TRY(crypt_seal(arena, master_key, context, plain, &secret.sealed));
+	TRY(section_seal(arena, project, place, master_key, plain, &secret.sealed));
 	*made = secret;
 	return RESULT_OK;
 }
@@ -171,12 +169,12 @@ enum result webhook_settings_add_secret(struct arena *arena, struct slice projec
 	return RESULT_OK;
 }
 
-static struct slice webhook_settings_text(struct arena *arena, const struct webhook_settings *settings)
+static struct buffer *webhook_settings_text(struct arena *arena, const struct webhook_settings *settings)
 {
 	struct buffer *buffer = buffer_new(arena, SECTION_MAXIMUM);
 
 	if (buffer == NULL)
-		return (struct slice){NULL, 0};
+		return NULL;
 	struct json_writer out = json_writer_on(buffer);
 	json_open_object(&out);
 	json_member_boolean(&out, "enabled", settings->enabled);
@@ -192,7 +190,7 @@ static struct slice webhook_settings_text(struct arena *arena, const struct webh
 	}
 	json_close_array(&out);
 	json_close_object(&out);
-	return buffer_failed(buffer) ? (struct slice){NULL, 0} : buffer_slice(buffer);
+	return buffer;
 }
 
 static bool webhook_settings_have(const struct webhook_settings *settings, struct slice id)
@@ -230,28 +228,26 @@ static void webhook_usage_forget(struct store *store, struct arena *arena, struc
 enum result webhook_settings_save(struct store *store, struct arena *arena, struct slice project,
                                   const struct webhook_settings *settings)
 {
-	struct key_name key = project_key(project, "settings");
-	struct slice text = webhook_settings_text(arena, settings);
+	const struct buffer *text = webhook_settings_text(arena, settings);
 
-	if (text.data == NULL)
-		return RESULT_NO_MEMORY;
-	TRY(field_replace(store, arena, &key, SECTION, settings->stored, text));
+	TRY(section_save(store, arena, project, SECTION, settings->stored, text));
 	webhook_usage_forget(store, arena, project, settings->stored, settings);
 	return RESULT_OK;
 }
 
 enum result webhook_settings_delete(struct store *store, struct arena *arena, struct slice project)
 {
-	struct key_name key = project_key(project, "settings"), usage = project_key(project, "usage");
+	struct key_name usage = project_key(project, "usage");
 	const struct webhook_settings none = {.enabled = false};
-	const struct reply *stored, *reply;
+	const struct reply *reply;
+	struct slice stored;
 
-	// Not loaded: what cannot be read must still go away.
-	TRY(store_call(store, arena, &stored, ARGUMENTS(SLICE("HGET"), key_slice(&key), SECTION)));
-	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("HDEL"), key_slice(&key), SECTION)));
-	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("HDEL"), key_slice(&usage), SECTION)));
-	webhook_usage_forget(store, arena, project, reply_text(stored), &none);
-	return store_confirm(store, arena);
+	// Not webhook_settings_load: what cannot be read must still go away.
+	TRY(section_load(store, arena, project, SECTION, &stored));
+	TRY(section_delete(store, arena, project, SECTION));
+	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("HDEL"), key_slice(&usage), SLICE(SECTION))));
+	webhook_usage_forget(store, arena, project, stored, &none);
+	return RESULT_OK;
 }
 
 // True once a second for each secret; secrets that share a place only make notes rarer.
@@ -276,7 +272,7 @@ void webhook_settings_note_use(struct store *store, struct arena *arena, struct 
 	struct slice now = arena_format(arena, "%lld", (long long)now_ms);
 	struct slice field = webhook_usage_field(arena, secret_id);
 	if (now.data != NULL && field.data != NULL)
-		store_send(store, ARGUMENTS(SLICE("HSET"), key_slice(&usage), SECTION, now, field, now));
+		store_send(store, ARGUMENTS(SLICE("HSET"), key_slice(&usage), SLICE(SECTION), now, field, now));
 }
 
 // times[0] is the last event, times[1 + i] the last use of secret i; 0: never.
@@ -285,7 +281,7 @@ static enum result webhook_usage_load(struct store *store, struct arena *arena, 
                                       int64_t times[static WEBHOOK_SECRETS_MAXIMUM + 1])
 {
 	struct key_name usage = project_key(project, "usage");
-	struct slice arguments[WEBHOOK_SECRETS_MAXIMUM + 3] = {SLICE("HMGET"), key_slice(&usage), SECTION};
+	struct slice arguments[WEBHOOK_SECRETS_MAXIMUM + 3] = {SLICE("HMGET"), key_slice(&usage), SLICE(SECTION)};
 	const struct reply *reply;
 
 	for (size_t i = 0; i < settings->secret_count; i++) {
