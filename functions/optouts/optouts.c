@@ -86,7 +86,7 @@ static const struct endpoint *const endpoints[] = {
 	&optouts_check_one,     &optouts_check_many,   &optouts_page,         &optouts_add,
 	&optouts_remove,        &optouts_bulk,         &optouts_recipient,    &optouts_categories,
 	&optouts_category_add,  &optouts_category_get, &optouts_category_edit, &optouts_export,
-	&optouts_audit,         &optouts_audit_export,
+	&optouts_audit,         &optouts_audit_export, &optouts_verify,       &optouts_stats,
 };
 
 const struct function function = {

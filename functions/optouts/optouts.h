@@ -20,7 +20,7 @@
 
 extern const struct endpoint optouts_check_one, optouts_check_many, optouts_page, optouts_add, optouts_remove,
 	optouts_bulk, optouts_recipient, optouts_categories, optouts_category_add, optouts_category_get,
-	optouts_category_edit, optouts_export, optouts_audit, optouts_audit_export;
+	optouts_category_edit, optouts_export, optouts_audit, optouts_audit_export, optouts_verify, optouts_stats;
 
 // The category named by a query parameter or member; `key` empty means all marketing. RESULT_NOT_FOUND, said in words.
 enum result optouts_category(struct request *request, struct slice key, const struct category **category);

@@ -3,11 +3,11 @@ import hashlib
 import hmac
 import json
 import re
-import subprocess
 import time
 
 import pytest
 
+from feed import Redis
 from stack import TOP, functions
 
 DOCUMENT = json.loads((TOP / "functions/status/openapi.json").read_text())
@@ -196,17 +196,25 @@ def walk_reports(walk):
     assert walk.call("GET", optouts + "/audit", status=200, query=query)["results"]
     walk.call("GET", optouts + "/audit/export", status=200)
     walk.call("GET", optouts + "/audit/export", status=200, query="?format=jsonl")
+    assert walk.call("POST", optouts + "/audit/verify", {}, status=200)["ok"]
+    with Redis(walk.service) as redis:
+        news = f"cb:{{{walk.slug}:05}}:optouts:news"
+        redis.call("ZADD", news, 5, "nobody")
+        problems = walk.call("POST", optouts + "/audit/verify", status=200)["problems"]
+        assert {problem["identifier"] for problem in problems} == {"nobody", None}
+        redis.call("DEL", news)
+    assert walk.call("GET", optouts + "/stats", status=200, query="?days=2")["days"]
 
 
 def walk_imports(walk):
     """Of an import that is written as if it had been made."""
     imports, number = "/import/{project}", "01ARZ3NDEKTSV4RRFFQ69G5FAV"
     job = f"cb:{{{walk.slug}}}:job:{number}"
-    for command in (["HSET", job, "kind", "csv", "status", "completed", "step", "rows", "result:total_rows", "1",
-                     "started_at", "1", "ended_at", "2", "warning:1", '{"step":"rows","message":"a warning"}'],
-                    ["ZADD", f"cb:{{{walk.slug}}}:jobs", "1", number],
-                    ["RPUSH", f"{job}:errors", "line,error\n"]):
-        subprocess.run(["redis-cli", "-s", walk.service.state / "run/redis.sock", *command], check=True)
+    with Redis(walk.service) as redis:
+        redis.call("HSET", job, "kind", "csv", "status", "completed", "step", "rows", "result:total_rows", 1,
+                   "started_at", 1, "ended_at", 2, "warning:1", '{"step":"rows","message":"a warning"}')
+        redis.call("ZADD", f"cb:{{{walk.slug}}}:jobs", 1, number)
+        redis.call("RPUSH", f"{job}:errors", "line,error\n")
     assert walk.call("GET", imports, status=200, query="?limit=10")["results"]
     walk.call("GET", imports + "/{id}", status=200, id=number)
     walk.call("GET", imports + "/{id}", status=404, id="none")

@@ -1,4 +1,4 @@
-// What is taken out of the opt-out list by its handlers: the export and the audit.
+// What is taken out of the opt-out list by its handlers: the export, the audit, its verification, the statistics.
 #include "../support/call.h"
 
 #include "base/clock.h"
@@ -28,6 +28,8 @@ static void tear_down(void)
 }
 TestSuite(optouts_export, .init = set_up, .fini = tear_down, .timeout = 120);
 TestSuite(optouts_audit, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(optouts_verify, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(optouts_stats, .init = set_up, .fini = tear_down, .timeout = 120);
 
 #define GET(line) CALL(&service, "GET /optouts/{project}" line, .key = service.read)
 #define SEND(line, text) CALL(&service, line, .key = service.admin, .body = (text))
@@ -557,11 +559,162 @@ Test(optouts_audit, a_long_one_is_exported_in_pieces)
 	cr_assert(lines == 20001);
 }
 
+// Verifying.
+
+#define VERIFY() CALL(&service, "POST /optouts/{project}/audit/verify", .key = service.read)
+
+static int64_t number_of(const struct json *object, const char *name)
+{
+	int64_t number = -1;
+	cr_assert(json_to_integer(json_get(object, name), 0, INT64_MAX, &number), "%s", name);
+	return number;
+}
+
+Test(optouts_verify, says_so_when_all_is_well)
+{
+	struct outcome outcome = VERIFY();
+	EXPECT_STATUS(outcome, 200);
+	cr_assert(json_is_true(json_get(outcome.body, "ok")) && number_of(outcome.body, "choices") == 0);
+	fill_audit();
+	outcome = CALL(&service, "POST /optouts/{project}/audit/verify", .key = service.read, .body = "{}");
+	cr_assert(json_is_true(json_get(outcome.body, "ok")), "%s", outcome.text.data);
+	cr_assert(json_count(outcome.body) == 5);
+	cr_assert(number_of(outcome.body, "partitions") == 16);
+	cr_assert(number_of(outcome.body, "choices") == 4 && number_of(outcome.body, "entries") == FILLED);
+	cr_assert(json_count(json_get(outcome.body, "problems")) == 0);
+	EXPECT_TEXT(slice_of(outcome.answer.content_type), "application/json");
+}
+
+Test(optouts_verify, names_what_is_wrong)
+{
+	int partition = partition_of(SLICE("ann@example.com"));
+	struct slice list = SLICE("customerio_topic_7");
+	struct key_name key = partition_key(service.fixture.project, partition, "optouts:", list);
+	fill_audit();
+	fixture_command(&service.fixture,
+	                ARGUMENTS(SLICE("ZADD"), key_slice(&key), SLICE("5"), SLICE("ann@example.com")));
+	struct outcome outcome = VERIFY();
+	EXPECT_STATUS(outcome, 200);
+	cr_assert(json_is_false(json_get(outcome.body, "ok")));
+	const struct json *problems = json_get(outcome.body, "problems"), *first = json_at(problems, 0);
+	cr_assert(json_count(problems) == 2 && json_count(first) == 5);
+	cr_assert(number_of(first, "partition") == partition);
+	EXPECT_MEMBER(first, "kind", "state");
+	EXPECT_MEMBER(first, "identifier", "ann@example.com");
+	EXPECT_MEMBER(first, "category", "offers");
+	cr_assert(json_is_text(json_get(first, "message")));
+	EXPECT_MEMBER(json_at(problems, 1), "kind", "list_sum");
+	cr_assert(json_is_null(json_get(json_at(problems, 1), "identifier")));
+	cr_assert(json_is_null(json_get(json_at(problems, 1), "category")));
+}
+
+Test(optouts_verify, knows_topics_that_nobody_has_imported)
+{
+	struct key_name key = project_key(service.fixture.project, "unknown_topics");
+	record("ann@example.com", future("topic_9"), CHOICE_OUT, 5);
+	cr_assert(json_is_true(json_get(VERIFY().body, "ok")));
+	fixture_command(&service.fixture, ARGUMENTS(SLICE("DEL"), key_slice(&key)));
+	struct outcome outcome = VERIFY();
+	EXPECT_MEMBER(json_at(json_get(outcome.body, "problems"), 0), "kind", "category");
+}
+
+Test(optouts_verify, takes_nothing)
+{
+	struct outcome outcome =
+		CALL(&service, "POST /optouts/{project}/audit/verify", .key = service.read, .body = "{\"x\":1}");
+	EXPECT_STATUS(outcome, 422);
+	outcome = CALL(&service, "POST /optouts/{project}/audit/verify?x=1", .key = service.read);
+	EXPECT_STATUS(outcome, 422);
+}
+
+// Statistics.
+
+static void append_at(int64_t ms, const char *list, const char *new)
+{
+	struct key_name key = partition_key(service.fixture.project, 5, "audit", SLICE(""));
+	struct slice id = slice_of(call_format(&service, "%lld-*", (long long)ms));
+	fixture_command(&service.fixture,
+	                ARGUMENTS(SLICE("XADD"), key_slice(&key), id, SLICE("recipient"), SLICE("jo"), SLICE("category"),
+	                          slice_of(list), SLICE("old"), SLICE(""), SLICE("new"), slice_of(new),
+	                          SLICE("source"), SLICE("csv"), SLICE("reference"), SLICE("r")));
+}
+
+static const struct json *days_of(const struct outcome *outcome, size_t count)
+{
+	const struct json *days = json_get(outcome->body, "days");
+	EXPECT_STATUS(*outcome, 200);
+	cr_assert(json_count(outcome->body) == 1);
+	cr_assert_eq(json_count(days), count, "%zu: %s", json_count(days), outcome->text.data);
+	return days;
+}
+
+#define DAY_MS INT64_C(86400000)
+
+Test(optouts_stats, count_by_day_category_and_source)
+{
+	struct outcome outcome = GET("/stats");
+	days_of(&outcome, 0);
+	make_category("{\"key\":\"offers\",\"topic\":\"topic_7\"}");
+	int64_t today = clock_now_ms() / DAY_MS * DAY_MS;
+	char text[CLOCK_TEXT_SIZE];
+	append_at(today - 29 * DAY_MS - 1, "$all", "4");
+	append_at(today - 29 * DAY_MS, "$all", "4");
+	append_at(today, "customerio_topic_7", "4");
+	append_at(today, "customerio_topic_7", "-4");
+	append_at(today, "$all", "5");
+	append_at(today, "$bounced", "5");
+	outcome = GET("/stats");
+	const struct json *days = days_of(&outcome, 3), *day = json_at(days, 1);
+	cr_assert(json_count(day) == 5);
+	EXPECT_MEMBER(json_at(days, 0), "category", "$all");
+	EXPECT_MEMBER(day, "category", "offers");
+	EXPECT_MEMBER(day, "source", "csv");
+	cr_assert(number_of(day, "opted_out") == 1 && number_of(day, "opted_in") == 1);
+	clock_write(today, text);
+	EXPECT_TEXT(json_text(json_get(day, "date")), call_format(&service, "%.10s", text));
+	clock_write(today - 29 * DAY_MS, text);
+	EXPECT_TEXT(json_text(json_get(json_at(days, 2), "date")), call_format(&service, "%.10s", text));
+	outcome = GET("/stats?days=1");
+	days_of(&outcome, 2);
+	outcome = GET("/stats?days=31");
+	days_of(&outcome, 4);
+}
+
+Test(optouts_stats, many_come_in_pieces)
+{
+	static const char script[] =
+		"for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'recipient', 'jo', 'category', '$all', 'old', "
+		"'', 'new', '5', 'source', 's' .. i % 5000, 'reference', 'r') end";
+	struct key_name key = partition_key(service.fixture.project, 5, "audit", SLICE(""));
+	fixture_command(&service.fixture, ARGUMENTS(SLICE("EVAL"), slice_of(script), SLICE("1"), key_slice(&key),
+	                                            SLICE("210000")));
+	struct outcome outcome = GET("/stats?days=2");
+	const struct json *days = json_get(outcome.body, "days");
+	int64_t sum = 0;
+	cr_assert(json_count(days) >= 5000);
+	for (size_t i = 0; i < json_count(days); i++)
+		sum += number_of(json_at(days, i), "opted_out");
+	cr_assert(sum == 210000);
+}
+
+Test(optouts_stats, have_limits)
+{
+	static const char *const wrong[] = {"days=0", "days=367", "days=x", "days=", "day=1"};
+	for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+		const char *line = call_format(&service, "GET /optouts/{project}/stats?%s", wrong[i]);
+		struct outcome outcome = CALL(&service, line, .key = service.read);
+		EXPECT_STATUS(outcome, 422);
+	}
+	struct outcome outcome = GET("/stats?days=366");
+	days_of(&outcome, 0);
+}
+
 // Whatever is asked, it is said before the answer begins when the store is not there.
 Test(optouts_export, without_a_store_nothing_begins)
 {
 	static const char *const lines[] = {
 		"GET /optouts/{project}/export", "GET /optouts/{project}/audit", "GET /optouts/{project}/audit/export",
+		"POST /optouts/{project}/audit/verify", "GET /optouts/{project}/stats",
 	};
 	struct store *real = service.fixture.store, *nobody;
 	const char *reason;
