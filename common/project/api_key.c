@@ -36,16 +36,23 @@ bool role_from_name(struct slice name, enum role *role)
 	return false;
 }
 
-enum result api_key_find(struct store *store, struct arena *arena, struct slice key, struct api_key *found)
+enum result api_key_send(struct store *store, struct arena *arena, struct slice key)
 {
 	struct slice digest = crypt_sha256_hex(arena, key);
+
+	if (digest.data == NULL)
+		return RESULT_NO_MEMORY;
+	store_send(store, ARGUMENTS(SLICE("HGET"), KEYS_KEY, digest));
+	return RESULT_OK;
+}
+
+enum result api_key_receive(struct store *store, struct arena *arena, struct api_key *found)
+{
 	const struct reply *reply;
 	const struct json *record;
 	struct api_key holder;
 
-	if (digest.data == NULL)
-		return RESULT_NO_MEMORY;
-	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("HGET"), KEYS_KEY, digest)));
+	TRY(store_receive(store, arena, &reply));
 	if (reply_is_null(reply))
 		return RESULT_UNAUTHENTICATED;
 	if (json_parse(arena, reply_text(reply), &record, NULL) != RESULT_OK)
@@ -57,6 +64,12 @@ enum result api_key_find(struct store *store, struct arena *arena, struct slice 
 		return RESULT_UNAUTHENTICATED;
 	*found = holder;
 	return RESULT_OK;
+}
+
+enum result api_key_find(struct store *store, struct arena *arena, struct slice key, struct api_key *found)
+{
+	TRY(api_key_send(store, arena, key));
+	return api_key_receive(store, arena, found);
 }
 
 // A key that is being made, or that is in the list.

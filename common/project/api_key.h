@@ -24,7 +24,11 @@ struct api_key {
 const char *role_name(enum role role);                   // "ingest", "ingest_secret", "read", "admin", "root", "none"
 bool role_from_name(struct slice name, enum role *role); // project roles only
 
-// Who holds this key. RESULT_UNAUTHENTICATED when nobody does.
+// Who holds this key: asks the store (RESULT_NO_MEMORY), and takes the answer. RESULT_UNAUTHENTICATED when nobody does.
+enum result api_key_send(struct store *store, struct arena *arena, struct slice key);
+enum result api_key_receive(struct store *store, struct arena *arena, struct api_key *found);
+
+// Both at once.
 enum result api_key_find(struct store *store, struct arena *arena, struct slice key, struct api_key *found);
 
 // Makes a key of at most 64 ASCII characters; writes {"id","key","role","label","created_at"}. RESULT_LIMITED at

@@ -20,11 +20,12 @@ static bool connection_read(struct arena *arena, struct slice text, struct conne
 
 	if (json_parse(arena, text, &stored, NULL) != RESULT_OK)
 		return false;
+	connection->region = json_text(json_get(stored, "region"));
 	connection->enabled = json_is_true(json_get(stored, "enabled"));
 	connection->site_id = json_text(json_get(stored, "site_id"));
 	connection->sealed = json_text(json_get(stored, "sealed"));
 	connection->stored = text;
-	return region_from_name(json_text(json_get(stored, "region")), &connection->region) &&
+	return (slice_equal(connection->region, SLICE("us")) || slice_equal(connection->region, SLICE("eu"))) &&
 	       connection->sealed.length > 0 &&
 	       (connection->kind == CONNECTION_TRACK) == (connection->site_id.length > 0);
 }
@@ -32,7 +33,7 @@ static bool connection_read(struct arena *arena, struct slice text, struct conne
 enum result connection_load(struct store *store, struct arena *arena, struct slice project, enum connection_kind kind,
                             struct connection *connection)
 {
-	struct connection loaded = {.kind = kind, .region = REGION_US};
+	struct connection loaded = {.kind = kind};
 	struct slice text;
 
 	TRY(section_load(store, arena, project, connection_name(kind), &text));
@@ -76,7 +77,7 @@ static struct buffer *connection_text(struct arena *arena, const struct connecti
 	struct json_writer out = json_writer_on(buffer);
 	json_open_object(&out);
 	json_member_boolean(&out, "enabled", connection->enabled);
-	json_member_text(&out, "region", slice_of(region_name(connection->region)));
+	json_member_text(&out, "region", connection->region);
 	if (connection->kind == CONNECTION_TRACK)
 		json_member_text(&out, "site_id", connection->site_id);
 	json_member_text(&out, "sealed", connection->sealed);
@@ -99,13 +100,10 @@ enum result connection_delete(struct store *store, struct arena *arena, struct s
 
 void connection_write(const struct connection *connection, struct json_writer *out)
 {
-	const struct slice none = {NULL, 0};
-	bool is_there = connection->sealed.data != NULL;
-
 	json_member_boolean(out, "configured", connection->secret.data != NULL);
 	if (connection->kind != CONNECTION_APP)
 		json_member_boolean(out, "enabled", connection->enabled);
-	json_member_text(out, "region", is_there ? slice_of(region_name(connection->region)) : none);
+	json_member_text(out, "region", connection->region);
 	if (connection->kind == CONNECTION_TRACK)
-		json_member_text(out, "site_id", is_there ? connection->site_id : none);
+		json_member_text(out, "site_id", connection->site_id);
 }

@@ -9,7 +9,6 @@
 #include "base/result.h"
 #include "codec/json.h"
 #include "io/store.h"
-#include "project/region.h"
 
 #include <stdbool.h>
 
@@ -19,10 +18,10 @@ enum connection_kind { CONNECTION_APP, CONNECTION_TRACK, CONNECTION_PIPELINES };
 
 struct connection {
 	enum connection_kind kind;
-	enum region region;
 	bool enabled;         // whether anything is sent; nothing is by CONNECTION_APP
+	struct slice region;  // "us" or "eu"; data NULL: there is no connection
 	struct slice site_id; // CONNECTION_TRACK only
-	struct slice sealed;  // the API key or write key; data NULL: there is no connection
+	struct slice sealed;  // the API key or write key; data NULL likewise
 	struct slice secret;  // the same in clear, from connection_open or connection_set_secret; otherwise data NULL
 	struct slice stored;  // the JSON as it was read; data NULL when the section is absent
 };
@@ -30,8 +29,8 @@ struct connection {
 // "app", "track", "pipelines": the section.
 const char *connection_name(enum connection_kind kind);
 
-// Reads the section; absent gives one that is switched off, in the region US, without a secret. RESULT_UNAVAILABLE also
-// when it cannot be read.
+// Reads the section; absent gives one that is switched off and has nothing. RESULT_UNAVAILABLE also when it cannot be
+// read.
 enum result connection_load(struct store *store, struct arena *arena, struct slice project, enum connection_kind kind,
                             struct connection *connection);
 
@@ -44,7 +43,7 @@ enum result connection_open(struct arena *arena, struct slice project, struct sl
 enum result connection_set_secret(struct arena *arena, struct slice project, struct slice master_key,
                                   struct slice secret, struct connection *connection);
 
-// Stores what was loaded and changed; it has a secret. RESULT_CONFLICT when somebody else was first.
+// Stores what was loaded and changed; it has a region and a secret. RESULT_CONFLICT when somebody else was first.
 enum result connection_save(struct store *store, struct arena *arena, struct slice project,
                             const struct connection *connection);
 enum result connection_delete(struct store *store, struct arena *arena, struct slice project,

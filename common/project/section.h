@@ -22,6 +22,7 @@ enum result section_refuse(struct slice project, const char *section);
 enum result section_save(struct store *store, struct arena *arena, struct slice project, const char *section,
                          struct slice old, const struct buffer *text);
 
+// Removes it, readable or not; it need not be there.
 enum result section_delete(struct store *store, struct arena *arena, struct slice project, const char *section);
 
 // `place` says which secret it is: the section, and what else tells it from others. RESULT_MALFORMED: it was sealed
