@@ -21,4 +21,5 @@ const struct function function = {
 	.prefixes = "",
 	.queue = &queue,
 	.workers = 2,
+	.gives_way = true,
 };

@@ -163,18 +163,26 @@ enum result category_list_load(struct store *store, struct arena *arena, struct 
 	return category_list_index(arena, list);
 }
 
-enum result category_load(struct store *store, struct arena *arena, struct slice project, struct slice key,
-                          const struct category **category)
+bool category_send(struct store *store, struct slice project, struct slice key)
+{
+	if (!category_key_is_word(key))
+		return false;
+	struct key_name hash = project_key(project, "categories");
+	store_send(store, ARGUMENTS(SLICE("HGET"), key_slice(&hash), key));
+	return true;
+}
+
+enum result category_receive(struct store *store, struct arena *arena, struct slice key, bool sent,
+                             const struct category **category)
 {
 	if (slice_equal(key, category_all.key) || slice_equal(key, category_complaint.key)) {
 		*category = slice_equal(key, category_all.key) ? &category_all : &category_complaint;
 		return RESULT_OK;
 	}
-	if (!category_key_is_word(key))
+	if (!sent)
 		return RESULT_NOT_FOUND;
 	const struct reply *reply;
-	struct key_name hash = project_key(project, "categories");
-	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("HGET"), key_slice(&hash), key)));
+	TRY(store_receive(store, arena, &reply));
 	if (reply_is_null(reply))
 		return RESULT_NOT_FOUND;
 	struct category *loaded = arena_alloc(arena, sizeof(*loaded));
@@ -184,6 +192,13 @@ enum result category_load(struct store *store, struct arena *arena, struct slice
 		return RESULT_UNAVAILABLE;
 	*category = loaded;
 	return RESULT_OK;
+}
+
+enum result category_load(struct store *store, struct arena *arena, struct slice project, struct slice key,
+                          const struct category **category)
+{
+	bool sent = category_send(store, project, key);
+	return category_receive(store, arena, key, sent, category);
 }
 
 const struct category *category_find(const struct category_list *list, struct slice key)

@@ -58,6 +58,11 @@ enum result category_list_load(struct store *store, struct arena *arena, struct 
 // One category by its key; the reserved keys "$all" and "$complaint" are found too. RESULT_NOT_FOUND.
 enum result category_load(struct store *store, struct arena *arena, struct slice project, struct slice key,
                           const struct category **category);
+
+// The two halves of it: false when nothing needs to be asked, and then there is no answer in the store.
+bool category_send(struct store *store, struct slice project, struct slice key);
+enum result category_receive(struct store *store, struct arena *arena, struct slice key, bool sent,
+                             const struct category **category);
 const struct category *category_find(const struct category_list *list, struct slice key);
 const struct category *category_find_by_topic(const struct category_list *list, struct slice topic);
 

@@ -119,6 +119,47 @@ enum result optouts_check(struct store *store, struct arena *arena, struct slice
 	return RESULT_OK;
 }
 
+struct inquiry {
+	struct store *store;
+	struct arena *arena;
+	struct slice project, key, recipient;
+	bool asked_category;
+};
+
+struct inquiry *inquiry_send(struct store *store, struct arena *arena, struct slice project, struct slice key,
+                             struct slice recipient)
+{
+	struct inquiry *inquiry = arena_alloc(arena, sizeof(*inquiry));
+	if (inquiry == NULL)
+		return NULL;
+	*inquiry = (struct inquiry){store, arena, project, key, recipient, category_send(store, project, key)};
+	// The category's own choices are looked for where those of most categories are.
+	const struct slice lists[CHECK_LISTS] = {category_complaint.list, category_all.list, key};
+	int partition = partition_of(recipient);
+	for (size_t i = 0; i < CHECK_LISTS; i++) {
+		struct key_name list = partition_key(project, partition, "optouts:", lists[i]);
+		store_send(store, ARGUMENTS(SLICE("ZSCORE"), key_slice(&list), recipient));
+	}
+	return inquiry;
+}
+
+enum result inquiry_receive(struct inquiry *inquiry, const struct category **category, struct check *check)
+{
+	struct slice lists[CHECK_LISTS];
+	int64_t scores[CHECK_LISTS];
+	TRY(category_receive(inquiry->store, inquiry->arena, inquiry->key, inquiry->asked_category, category));
+	for (size_t i = 0; i < CHECK_LISTS; i++) {
+		const struct reply *reply;
+		TRY(store_receive(inquiry->store, inquiry->arena, &reply));
+		scores[i] = reply_integer(reply);
+	}
+	if (!slice_equal((*category)->list, inquiry->key))
+		return optouts_check(inquiry->store, inquiry->arena, inquiry->project, *category,
+		                     &inquiry->recipient, 1, check);
+	*check = check_decide(*category, scores, check_lists(*category, lists));
+	return RESULT_OK;
+}
+
 enum result optouts_count(struct store *store, struct arena *arena, struct slice project, const struct slice *lists,
                           size_t count, int64_t *counts)
 {

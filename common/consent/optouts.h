@@ -36,6 +36,13 @@ enum result optouts_check(struct store *store, struct arena *arena, struct slice
                           const struct category *category, const struct slice *recipients, size_t count,
                           struct check *checks);
 
+// The same for one recipient and the category of this key, in one round trip: asked first (NULL without memory), and
+// answered later. In between the store may be sent more, but nothing is received. RESULT_NOT_FOUND: no such category.
+struct inquiry;
+struct inquiry *inquiry_send(struct store *store, struct arena *arena, struct slice project, struct slice key,
+                             struct slice recipient);
+enum result inquiry_receive(struct inquiry *inquiry, const struct category **category, struct check *check);
+
 struct opt_out {
 	struct slice recipient;
 	int64_t made_at_ms;

@@ -31,7 +31,10 @@ static enum result access_identify(struct request *request)
 		request->caller.role = ROLE_ROOT;
 		return RESULT_OK;
 	}
-	return api_key_find(request->store, request->arena, key, &request->caller);
+	TRY(api_key_send(request->store, request->arena, key));
+	if (request->endpoint->ask != NULL)
+		request->asked = request->endpoint->ask(request);
+	return api_key_receive(request->store, request->arena, &request->caller);
 }
 
 static bool access_allows(enum role role, enum role asked)

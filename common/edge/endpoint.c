@@ -97,6 +97,7 @@ void function_answer(const struct function *function, struct request *request, s
 	request->endpoint = NULL;
 	request->parameter_count = 0;
 	request->caller = (struct api_key){.role = ROLE_NONE};
+	request->asked = NULL;
 	request->body = NULL;
 	request->body_length = 0;
 	request->problem = (struct problem){.detail = NULL};

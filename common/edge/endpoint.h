@@ -63,6 +63,11 @@ struct endpoint {
 	const struct field *fields;
 	size_t field_count;
 	enum result (*handle)(struct request *request, struct answer *answer);
+
+	// May send what `handle` will ask the store, so that it goes together with the look at the caller's key, before
+	// that is known to be good: reads only, and the query is not checked yet. What it returns becomes
+	// request->asked, the answers are the handler's to receive. NULL, and returning NULL: nothing was sent.
+	void *(*ask)(struct request *request);
 };
 #define FIELDS(table) (table), COUNT_OF(table) // .query = FIELDS(table), .fields = FIELDS(table)
 
@@ -76,6 +81,7 @@ struct function {
 	size_t endpoint_count;
 	int workers;     // processes that `make run` starts
 	bool repeatable; // every request may be sent again by the web server when a worker died over it
+	bool gives_way;  // nobody waits for its every answer: others on the machine go first
 	bool streams;    // bodies are passed on while they come, so that they may take long; otherwise whole
 };
 
@@ -98,6 +104,7 @@ struct request {
 	struct path_parameter parameters[PATH_PARAMETERS_MAXIMUM];
 	size_t parameter_count;
 	struct api_key caller;    // role ROLE_NONE where access is ROLE_NONE
+	void *asked;              // by endpoint->ask; NULL: nothing was
 	const struct json *body;  // BODY_JSON: an object
 	size_t body_length;       // bytes read so far
 	struct problem problem;   // what the handler found wrong (edge/problem.h)

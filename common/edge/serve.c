@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define EXIT_USAGE 2
+#define GIVES_WAY_NICENESS 5
 #define GRACE_MS 8000 // for requests under way, once asked to stop
 #define SETTINGS_LIMIT ((size_t)1 << 20)
 #define TEXT_LIMIT ((size_t)1 << 18) // of faults, or of a table
@@ -145,6 +147,9 @@ static void serve_start_worker(const struct child *child)
 {
 	const struct serving *serving = child->context;
 
+	// Where that is not allowed it only takes longer for the others.
+	if (serving->function->gives_way)
+		setpriority(PRIO_PROCESS, 0, GIVES_WAY_NICENESS);
 	if (serving->function->queue)
 		exit(queue_worker_run(serving->function->queue, &serving->config));
 	exit(worker_run(serving->function, &serving->config, serving->listener));

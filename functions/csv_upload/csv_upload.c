@@ -169,5 +169,6 @@ const struct function function = {
 	.endpoint_count = COUNT_OF(endpoints),
 	.workers = 2,
 	.repeatable = false,
+	.gives_way = true,
 	.streams = true,
 };

@@ -15,14 +15,28 @@ static void write_check(struct json_writer *out, struct slice recipient, const s
 	json_close_object(out);
 }
 
+static void *check_ask(struct request *request)
+{
+	struct slice recipient, key = request_query(request, "category");
+	if (!recipient_read(request->arena, request_query(request, "identifier"), &recipient))
+		return NULL;
+	return inquiry_send(request->store, request->arena, request_project(request),
+	                    key.data == NULL ? category_all.key : key, recipient);
+}
+
 static enum result check_one(struct request *request, struct answer *answer)
 {
 	const struct category *category;
 	struct slice recipient;
 	struct check check;
 	TRY(optouts_identifier(request, request_query(request, "identifier"), &recipient));
-	TRY(optouts_category(request, request_query(request, "category"), &category));
-	TRY(optouts_check(request->store, request->arena, request_project(request), category, &recipient, 1, &check));
+	struct inquiry *inquiry = request->asked != NULL ? request->asked : check_ask(request);
+	if (inquiry == NULL)
+		return RESULT_NO_MEMORY;
+	enum result result = inquiry_receive(inquiry, &category, &check);
+	if (result == RESULT_NOT_FOUND)
+		return refuse(request, result, "There is no such category.");
+	TRY(result);
 	write_check(answer_json(answer, 200), recipient, category, &check);
 	return RESULT_OK;
 }
@@ -40,6 +54,7 @@ const struct endpoint optouts_check_one = {
 	.query = one_query,
 	.query_count = COUNT_OF(one_query),
 	.handle = check_one,
+	.ask = check_ask,
 };
 
 static enum result read_identifiers(struct request *request, const struct json *list, struct slice **recipients)
