@@ -23,6 +23,7 @@
 #define ANSWER_TIMEOUT_MS 2000
 #define WAIT_TIMEOUT_MS "1000"
 #define RECONNECT_PAUSE_US 100000
+#define FRESH_US 10000 // within a request the connection is not looked at for so long after an answer
 #define SCRIPTS_MAXIMUM 32
 #define SETTINGS_LIMIT (8 * STORE_URL_MAXIMUM)
 
@@ -36,6 +37,7 @@ struct store {
 	size_t pending;        // sent on this connection, not yet received
 	size_t lost;           // never to be answered; they come before the pending ones
 	int64_t next_attempt_us;
+	int64_t answered_us; // when the last answer of this request came
 
 	// Scripts that this connection has sent whole, so that Redis knows them by their SHA-1.
 	struct {
@@ -166,7 +168,7 @@ static void store_connect(struct store *store)
 static bool store_is_stale(const struct store *store)
 {
 	char byte;
-	if (store->pending > 0 || store->url.tls)
+	if (store->pending > 0 || store->url.tls || clock_monotonic_us() - store->answered_us < FRESH_US)
 		return false;
 	ssize_t got = recv(store->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (got > 0)
@@ -260,8 +262,10 @@ static enum result store_refused(struct store *store, const redisReply *reply)
 static redisReply *store_read(struct store *store)
 {
 	void *reply = NULL;
-	if (redisGetReply(store->context, &reply) == REDIS_OK && reply != NULL)
+	if (redisGetReply(store->context, &reply) == REDIS_OK && reply != NULL) {
+		store->answered_us = clock_monotonic_us();
 		return reply;
+	}
 	LOG(LOG_WARNING, "store lost", {"reason", slice_of(store->context->errstr)});
 	store_drop(store);
 	return NULL;
@@ -330,6 +334,7 @@ void store_settle(struct store *store)
 	store->unwanted += store->pending;
 	store->pending = 0;
 	store->lost = 0;
+	store->answered_us = 0;
 }
 
 enum result store_time_ms(struct store *store, struct arena *arena, int64_t *ms)

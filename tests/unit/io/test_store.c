@@ -27,6 +27,7 @@ static struct slice key(const char *name)
 }
 
 // Ends the store's connection from the other side, as a restart of Redis does.
+// Between two requests.
 static void cut_connection(void)
 {
 	const struct reply *reply = NULL;
@@ -37,6 +38,7 @@ static void cut_connection(void)
 	          RESULT_OK);
 	cr_assert(reply_integer(reply) == 1);
 	store_free(other);
+	store_settle(f.store);
 }
 
 Test(store, urls)
