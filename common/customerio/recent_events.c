@@ -1,9 +1,12 @@
 #include "customerio/recent_events.h"
 
+#include "base/clock.h"
+#include "codec/encode.h"
 #include "project/project.h"
 
-#define EVENTS_KEPT "200"
 #define FIELD_MAXIMUM 128 // bytes of a field that somebody else chose
+#define ALLOWANCES 64     // projects whose floods are told apart
+#define PAUSE_US 100000   // between the notes of a flood
 
 static struct slice recent_clip(struct slice text)
 {
@@ -30,13 +33,30 @@ static struct slice recipient_mask(struct arena *arena, struct slice recipient)
 	                    domain.data != NULL ? domain.data : "");
 }
 
+// Each note takes PAUSE_US of an account that fills by itself and holds RECENT_EVENTS_KEPT of them.
+static bool recent_is_allowed(struct slice project)
+{
+	static int64_t spent_until_us[ALLOWANCES];
+	int64_t *spent_until = &spent_until_us[encode_crc16(project) % ALLOWANCES];
+	int64_t full = clock_monotonic_us() - (int64_t)RECENT_EVENTS_KEPT * PAUSE_US;
+	if (*spent_until < full)
+		*spent_until = full;
+	if (*spent_until >= full + (int64_t)RECENT_EVENTS_KEPT * PAUSE_US)
+		return false;
+	*spent_until += PAUSE_US;
+	return true;
+}
+
 void recent_event_note(struct store *store, struct arena *arena, struct slice project,
                        const struct recent_event *event)
 {
+	if (!recent_is_allowed(project))
+		return;
 	struct key_name stream = project_key(project, "recent");
+	struct slice kept = arena_format(arena, "%d", RECENT_EVENTS_KEPT);
 	struct slice recipient = recipient_mask(arena, event->recipient);
 	struct slice made_at = arena_format(arena, "%lld", (long long)event->made_at_ms);
-	store_send(store, ARGUMENTS(SLICE("XADD"), key_slice(&stream), SLICE("MAXLEN"), SLICE("~"), SLICE(EVENTS_KEPT),
+	store_send(store, ARGUMENTS(SLICE("XADD"), key_slice(&stream), SLICE("MAXLEN"), SLICE("~"), kept,
 	                            SLICE("*"), SLICE("event_id"), recent_clip(event->event_id), SLICE("metric"),
 	                            recent_clip(event->metric), SLICE("status"), event->status, SLICE("recipient"),
 	                            recipient, SLICE("made_at"), made_at));

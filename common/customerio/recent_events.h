@@ -9,13 +9,16 @@
 
 #include <stdint.h>
 
+#define RECENT_EVENTS_KEPT 200
+
 struct recent_event {
 	struct slice event_id, metric, status;
 	struct slice recipient; // stored masked: the first character, "…", and what follows the '@'
 	int64_t made_at_ms;
 };
 
-// Queues the note (store_send); its answer is dropped by store_settle. Losing one harms nobody.
+// Queues the note (store_send); its answer is dropped by store_settle. Losing one harms nobody: of a flood, in which
+// each would be gone before anybody could look, a process notes some, RECENT_EVENTS_KEPT at once and then 10 a second.
 void recent_event_note(struct store *store, struct arena *arena, struct slice project,
                        const struct recent_event *event);
 

@@ -103,3 +103,29 @@ Test(recent_events, only_so_many_are_kept)
 	size_t count = json_count(read_events(1000));
 	cr_assert(count >= 200 && count <= 400, "%zu", count);
 }
+
+static int64_t notes_taken(struct slice project, int count)
+{
+	const struct reply *reply;
+	for (int i = 0; i < count; i++)
+		recent_event_note(f.store, f.arena, project, &(struct recent_event){.status = SLICE("ignored")});
+	store_settle(f.store);
+	struct key_name stream = project_key(project, "recent");
+	cr_assert_eq(store_call(f.store, f.arena, &reply,
+	                        ARGUMENTS(SLICE("XINFO"), SLICE("STREAM"), key_slice(&stream))), RESULT_OK);
+	for (size_t i = 0; i + 1 < reply_count(reply); i += 2) {
+		if (slice_equal(reply_text(reply_at(reply, i)), SLICE("entries-added")))
+			return reply_integer(reply_at(reply, i + 1));
+	}
+	return 0;
+}
+
+Test(recent_events, of_a_flood_only_some_are_noted)
+{
+	int64_t taken = notes_taken(f.project, 5000), of_others = 0;
+	cr_assert(taken >= 200 && taken < 1000, "%lld", (long long)taken);
+	// One in 64 projects shares the account of this one.
+	for (int i = 0; i < 4; i++)
+		of_others += notes_taken(arena_format(f.arena, "%.*s-%d", (int)f.project.length, f.project.data, i), 50);
+	cr_assert(of_others >= 50, "%lld", (long long)of_others);
+}
