@@ -1,5 +1,5 @@
-"""What is taken out of the list, through nginx: the export comes back as it went, the audit is paged, verification finds
-whatever was changed behind the service's back, and an answer that is not whole does not look whole."""
+"""What is taken out of the list, through nginx: the export comes back as it went, the audit is paged, verification
+finds whatever was changed behind the service's back, and an answer that is not whole does not look whole."""
 import collections
 import csv
 import datetime

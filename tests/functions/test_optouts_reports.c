@@ -634,9 +634,9 @@ static void append_at(int64_t ms, const char *list, const char *new)
 	struct key_name key = partition_key(service.fixture.project, 5, "audit", SLICE(""));
 	struct slice id = slice_of(call_format(&service, "%lld-*", (long long)ms));
 	fixture_command(&service.fixture,
-	                ARGUMENTS(SLICE("XADD"), key_slice(&key), id, SLICE("recipient"), SLICE("jo"), SLICE("category"),
-	                          slice_of(list), SLICE("old"), SLICE(""), SLICE("new"), slice_of(new),
-	                          SLICE("source"), SLICE("csv"), SLICE("reference"), SLICE("r")));
+	                ARGUMENTS(SLICE("XADD"), key_slice(&key), id, SLICE("recipient"), SLICE("jo"),
+	                          SLICE("category"), slice_of(list), SLICE("old"), SLICE(""), SLICE("new"),
+	                          slice_of(new), SLICE("source"), SLICE("csv"), SLICE("reference"), SLICE("r")));
 }
 
 static const struct json *days_of(const struct outcome *outcome, size_t count)
