@@ -17,8 +17,8 @@ import feed
 from feed import Redis
 from stack import PACE, Stack, wait_until
 
-ROWS = int(200_000 * feed.SCALE)
-STREAM_BYTES = int((300 << 20) * feed.SCALE)
+ROWS = 10_000_000 if feed.SCALE >= 20 else int(200_000 * feed.SCALE)
+STREAM_BYTES = min(int((300 << 20) * feed.SCALE), 2_000_000_000)
 CUTS = int(10 * feed.SCALE)
 MEMORY_KB = 16 << 10  # of a process of the function, at any time
 LIMIT_S = 300 * max(feed.SCALE, 1) * PACE
