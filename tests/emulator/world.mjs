@@ -26,7 +26,8 @@ const NOT_FOUND = { meta: { error: "not found" }, errors: [{ detail: "not found"
 export function createWorld() {
 	const clock = new Clock();
 	const world = {
-		clock, accounts: new Accounts(clock), recorder: new Recorder(), faults: new Faults(), urls: { us: {}, eu: {} },
+		clock, accounts: new Accounts(clock), recorder: new Recorder(), faults: new Faults(),
+		urls: { us: {}, eu: {} },
 		seed: (accounts) => seedAccounts(world, accounts),
 		listen: (host, port) => listen(world, host, port),
 	};

@@ -61,7 +61,11 @@ export class Account {
 			this[name] = changes[name] ?? this[name];
 		this.settings.topics = this.settings.topics.map(completeTopic);
 		const { limit, window_ms: windowMs } = this.settings.app_rate;
-		this.limiters = { app: new Limiter(limit, windowMs), send: new Limiter(100, 1000), trigger: new Limiter(1, 10_000) };
+		this.limiters = {
+			app: new Limiter(limit, windowMs),
+			send: new Limiter(100, 1000),
+			trigger: new Limiter(1, 10_000),
+		};
 	}
 
 	get region() {
@@ -77,7 +81,8 @@ export class Account {
 		const { name, site_id, track_key, app_key, pipelines_key, settings } = this;
 		return {
 			name, site_id, track_key, app_key, pipelines_key, ...settings, people: this.people.count(),
-			events: this.events.total, objects: this.objects.size, problems: this.problems.total, sent: this.sent.total,
+			events: this.events.total, objects: this.objects.size,
+			problems: this.problems.total, sent: this.sent.total,
 		};
 	}
 }

@@ -17,8 +17,8 @@ export class Exports {
 		const now = clock.seconds();
 		const id = 110 + this.#all.size;
 		const made = {
-			id, deduplicate_id: `${id}:${now}`, type, failed: false, status: "pending", description, downloads: 0,
-			total: 0, user_id: 0, user_email: "", created_at: now, updated_at: now,
+			id, deduplicate_id: `${id}:${now}`, type, failed: false, status: "pending", description,
+			downloads: 0, total: 0, user_id: 0, user_email: "", created_at: now, updated_at: now,
 		};
 		const people = type === "customers" ? this.#account.people.snapshot() : undefined;
 		this.#all.set(id, { shown: made, people, matches, attributes, pollsLeft: settings.export.polls });
@@ -84,7 +84,8 @@ export class Exports {
 }
 
 function csvRow(people, serial, columns, csv) {
-	return columns.map((name) => csvField(cell(people.attribute(serial, name), name, csv))).join(",") + csv.line_end;
+	const cells = columns.map((name) => cell(people.attribute(serial, name), name, csv));
+	return cells.map(csvField).join(",") + csv.line_end;
 }
 
 function cell(value, name, csv) {

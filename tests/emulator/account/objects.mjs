@@ -12,7 +12,8 @@ export function findOrCreateObject(account, identifiers) {
 		return known;
 	const { object_type_id: type, object_id: id } = identifiers;
 	const object = {
-		object_type_id: String(type), object_id: String(id), attributes: {}, people: new Set(), anonymous: new Set(),
+		object_type_id: String(type), object_id: String(id), attributes: {},
+		people: new Set(), anonymous: new Set(),
 		cio_object_id: `ob${(account.objects.size + 1).toString(16).padStart(8, "0")}`,
 	};
 	account.objects.set(`${type}:${id}`, object);

@@ -81,8 +81,8 @@ export class People {
 	}
 
 	create() {
-		const person = { serial: ++this.#last, id: null, email: null, phone: null, attributes: {}, timestamps: {},
-			devices: [] };
+		const person = { serial: ++this.#last, id: null, email: null, phone: null, attributes: {},
+			timestamps: {}, devices: [] };
 		this.#stored.set(person.serial, person);
 		return person;
 	}

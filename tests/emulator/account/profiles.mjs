@@ -4,7 +4,8 @@ import { isDotted, isEmptyValue, PREFERENCES, updatedPreferences } from "./attri
 import { identifierText } from "./identifiers.mjs";
 import { removeRelationships } from "./objects.mjs";
 
-const NOT_STORED = new Set(["id", "email", "phone", "cio_id", "cio_relationships", "_timestamp", "_update", PREFERENCES]);
+const NOT_STORED = new Set(["id", "email", "phone", "cio_id", "cio_relationships", "_timestamp", "_update",
+	PREFERENCES]);
 
 export function isSuppressed(account, { id, email, phone }) {
 	const { suppressed } = account;
@@ -22,7 +23,7 @@ export function identify(account, identifiers, attributes, at = attributes._time
 		return void account.problem("unknown cio_id", identifiers.cio_id);
 	const known = before ?? findAny(account, body);
 	if (!known && isUpdateOnly(attributes))
-		return void account.problem("Failed Attribute Change", `${identifierText(identifiers)}: nobody to update`);
+		return void account.problem("Failed Attribute Change", `nobody has ${identifierText(identifiers)}`);
 	const person = known ? { ...known } : account.people.create();
 	assignIdentifiers(account, person, identifiers, body);
 	return store(account, known, person, attributes, at ?? account.clock.seconds());
@@ -63,7 +64,7 @@ function assignIdentifier(account, person, kind, value, mayChange) {
 	if (isFree && isOpen)
 		person[kind] = value;
 	else
-		account.problem("Attribute Update Failure", `${kind} ${value} ${isFree ? "is set already" : "is somebody else's"}`);
+		account.problem("Attribute Update Failure", `${kind} is ${isFree ? "set already" : "somebody else's"}`);
 }
 
 function store(account, before, person, attributes, at) {
@@ -138,7 +139,7 @@ export function merge(account, primary, secondary) {
 	const into = account.people.find(primary);
 	const from = account.people.find(secondary);
 	if (!into || !from || into.serial === from.serial)
-		return void account.problem("merge not possible", `${identifierText(primary)} <- ${identifierText(secondary)}`);
+		return void account.problem("no merge", [primary, secondary].map(identifierText).join(" <- "));
 	for (const segment of account.segments.values()) {
 		if (segment.members.has(from.serial))
 			segment.members.add(into.serial);

@@ -44,7 +44,8 @@ export class Template {
 		const chosen = this.topics.filter(([, choice]) => isEvery(n, choice.every ?? 1));
 		if (chosen.length === 0)
 			return undefined;
-		return { topics: Object.fromEntries(chosen.map(([topic, choice]) => [topic, choice.subscribed ?? false])) };
+		const topics = chosen.map(([topic, choice]) => [topic, choice.subscribed ?? false]);
+		return { topics: Object.fromEntries(topics) };
 	}
 
 	// All attributes of one person, for the moment when somebody changes it or looks at it.

@@ -8,8 +8,9 @@ import { Log } from "./log.mjs";
 const HOUR_MS = 3_600_000;
 const GIVE_UP_MS = 7 * 24 * HOUR_MS;
 const HOUR_STATUSES = new Set([400, 401, 402, 403, 404, 405, 410, 429, 500, 502, 521]);
-const HOUR_ERRORS = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOTFOUND", "EAI_AGAIN", "DEPTH_ZERO_SELF_SIGNED_CERT",
-	"UNABLE_TO_VERIFY_LEAF_SIGNATURE", "CERT_HAS_EXPIRED", "SELF_SIGNED_CERT_IN_CHAIN"]);
+const HOUR_ERRORS = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOTFOUND", "EAI_AGAIN",
+	"DEPTH_ZERO_SELF_SIGNED_CERT", "UNABLE_TO_VERIFY_LEAF_SIGNATURE", "CERT_HAS_EXPIRED",
+	"SELF_SIGNED_CERT_IN_CHAIN"]);
 const MAX_ATTEMPTS_KEPT = 20_000;
 
 const DEFAULTS = {
@@ -59,14 +60,14 @@ export class WebhookSender {
 
 	#wants({ object_type: type, metric }) {
 		const { events } = this.settings;
-		const name = metric === "cio_subscription_preferences_changed" ? "subscription_preferences_changed" : metric;
+		const name = metric.replace(/^cio_/, "");
 		return !events || events.includes(`${type}_${name}`) || events.includes(`customer_${name}`);
 	}
 
 	#shaped(event) {
 		const { content, ...data } = event.data ?? {};
 		const shaped = { ...event, data: this.settings.with_content ? event.data : data };
-		if (event.metric !== "cio_subscription_preferences_changed" || this.settings.object_type_key === "object_type")
+		if (event.metric !== "cio_subscription_preferences_changed")
 			return shaped;
 		const { object_type: type, ...rest } = shaped;
 		return { [this.settings.object_type_key]: type, ...rest };
@@ -78,8 +79,9 @@ export class WebhookSender {
 
 	describe() {
 		return {
-			id: this.id, ...this.settings, pending: this.pending, delivered: this.delivered, given_up: this.givenUp,
-			state: this.#state, next_attempt_at: this.#wait ? Math.ceil(this.#wait.time / 1000) : null,
+			id: this.id, ...this.settings, pending: this.pending, delivered: this.delivered,
+			given_up: this.givenUp, state: this.#state,
+			next_attempt_at: this.#wait ? Math.ceil(this.#wait.time / 1000) : null,
 		};
 	}
 
@@ -99,10 +101,11 @@ export class WebhookSender {
 
 	#post(body, done) {
 		const timestamp = String(this.#clock.seconds());
-		const signature = createHmac("sha256", this.settings.signing_key).update(`v0:${timestamp}:${body}`).digest("hex");
+		const hmac = createHmac("sha256", this.settings.signing_key).update(`v0:${timestamp}:${body}`);
 		const options = { method: "POST", headers: {
 			"content-type": "application/json", "content-length": Buffer.byteLength(body),
-			"user-agent": "Customer.io Web Hooks", "x-cio-timestamp": timestamp, "x-cio-signature": signature,
+			"user-agent": "Customer.io Web Hooks", "x-cio-timestamp": timestamp,
+			"x-cio-signature": hmac.digest("hex"),
 		} };
 		const send = this.settings.endpoint.startsWith("https:") ? requestHttps : requestHttp;
 		const request = send(this.settings.endpoint, options);

@@ -60,8 +60,8 @@ export class Webhooks {
 			this.emit({ metric: is ? "unsubscribed" : "subscribed", object_type: objectType, data });
 		const changed = changedPreferences(before?.attributes[PREFERENCES], after.attributes[PREFERENCES]);
 		if (changed) {
-			const content = attributeText(changed);
-			this.emit({ metric: `${PREFERENCES}_changed`, object_type: objectType, data: { ...data, content } });
+			const withContent = { ...data, content: attributeText(changed) };
+			this.emit({ metric: `${PREFERENCES}_changed`, object_type: objectType, data: withContent });
 		}
 	}
 }

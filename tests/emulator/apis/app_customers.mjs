@@ -39,8 +39,7 @@ function getByEmail(account, exchange) {
 	if (!email)
 		throw appError(400, "email is required");
 	const person = account.people.find({ email });
-	const results = person ? [identifiersOf(person)] : [];
-	return appAnswer({ results: results.map(({ cio_id, id, email: address }) => ({ cio_id, id, email: address })) });
+	return appAnswer({ results: person ? [identifiersOf(person)] : [] });
 }
 
 function postSearch(account, exchange) {
@@ -82,9 +81,9 @@ function describePerson(account, person) {
 
 // All values are text, preferences too.
 function attributesOf(account, person) {
-	const { id, email, cio_id: cio } = identifiersOf(person);
+	const named = Object.entries({ ...identifiersOf(person), phone: person.phone });
+	const known = named.filter(([, value]) => value !== null);
 	const stored = Object.entries(person.attributes).map(([name, value]) => [name, attributeText(value)]);
-	const known = Object.entries({ id, email, phone: person.phone, cio_id: cio }).filter(([, value]) => value !== null);
 	const topics = computedTopics(account.settings.topics, person.attributes[PREFERENCES]);
 	const computed = { topics: Object.fromEntries(topics.map((topic) => [topic.identifier, topic.subscribed])) };
 	const all = Object.fromEntries([...known, ...stored]);

@@ -5,13 +5,16 @@ import { bodyOf, forAccount } from "./app_access.mjs";
 import { filterOf } from "./app_customers.mjs";
 
 const DELIVERIES_OF = ["newsletter_id", "campaign_id", "transactional_message_id", "action_id"];
+const DENIED = {
+	status: 403, headers: { "content-type": "application/xml" }, body: "<Error><Code>AccessDenied</Code></Error>",
+};
 
 export function addAppExports(router, world) {
 	const add = (method, path, handler) => router.add(method, path, forAccount(world, allowed(handler)));
 	add("GET", "/v1/exports", getList);
 	add("POST", "/v1/exports/customers", postCustomers);
 	add("POST", "/v1/exports/deliveries", postDeliveries);
-	add("GET", "/v1/exports/:export", (account, exchange, values) => appAnswer({ export: lookedAt(account, values) }));
+	add("GET", "/v1/exports/:export", getExport);
 	add("GET", "/v1/exports/:export/download", (account, exchange, values) => getLink(world, account, values));
 }
 
@@ -50,11 +53,11 @@ function postDeliveries(account, exchange) {
 	return appAnswer({ export: account.exports.create("deliveries", { attributes: body.attributes }) });
 }
 
-function lookedAt(account, values) {
+function getExport(account, exchange, values) {
 	const found = account.exports.look(values.export);
 	if (!found)
 		throw appError(404, "export not found");
-	return found;
+	return appAnswer({ export: found });
 }
 
 function getLink(world, account, values) {
@@ -69,7 +72,7 @@ function getFile(world, exchange, { account: name, file }) {
 	const id = file.replace(/\.csv$/, "");
 	const { expires, signature } = Object.fromEntries(exchange.query);
 	if (!account?.exports.isLinkGood(id, expires, signature))
-		return { status: 403, headers: { "content-type": "application/xml" }, body: "<Error><Code>AccessDenied</Code></Error>" };
+		return DENIED;
 	exchange.account = account;
 	const headers = { "content-type": "text/csv", "content-disposition": `attachment; filename="${file}"` };
 	return { status: 200, headers, stream: account.exports.file(id) };

@@ -11,7 +11,11 @@ export function addAppTopics(router, world) {
 	add("/v1/subscription_channels", (account) => appAnswer({ channels: account.settings.channels }));
 	add("/v1/subscription_center/:customer/token", getToken);
 	add("/v1/info/ip_addresses", (account) => appAnswer({ ip_addresses: IP_ADDRESSES[account.region] }));
-	add("/v1/workspaces", (account) => appAnswer({ workspaces: [{ id: account.settings.environment_id, name: account.name }] }));
+	add("/v1/workspaces", getWorkspaces);
+}
+
+function getWorkspaces({ name, settings }) {
+	return appAnswer({ workspaces: [{ id: settings.environment_id, name }] });
 }
 
 function getToken(account, exchange, { customer }) {

@@ -24,13 +24,14 @@ export function* checkIdentifier(field, value) {
 export function* checkAttributes(attributes, prefix = "") {
 	const entries = Object.entries(attributes);
 	if (entries.length > ATTRIBUTES)
-		yield invalid(prefix || "attributes", `cannot identify more than ${ATTRIBUTES} attributes in one request`);
+		yield invalid("attributes", `cannot identify more than ${ATTRIBUTES} attributes in one request`);
 	for (const [name, value] of entries) {
 		if (isLonger(name, NAME_BYTES))
 			yield invalid(prefix + name, `attribute name cannot be longer than ${NAME_BYTES} bytes`);
 		const mayBeLong = ANY_SIZE.has(name) || isDotted(name);
 		if (!mayBeLong && isLonger(attributeText(value), VALUE_BYTES))
-			yield invalid(prefix + name, `value for attribute '${name}' cannot be longer than ${VALUE_BYTES} bytes`);
+			yield invalid(prefix + name,
+				`value for attribute '${name}' cannot be longer than ${VALUE_BYTES} bytes`);
 	}
 }
 

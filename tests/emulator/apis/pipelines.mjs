@@ -10,8 +10,8 @@ const ACCEPTED = jsonAnswer(200, {});
 
 export function addPipelines(router, world) {
 	for (const type of TYPES)
-		router.add("POST", `/v1/${type}`, (exchange) => serve(world, exchange, (account) => postCall(account, exchange, type)));
-	router.add("POST", "/v1/batch", (exchange) => serve(world, exchange, (account) => postBatch(account, exchange)));
+		router.add("POST", `/v1/${type}`, (exchange) => serve(world, exchange, postCall, type));
+	router.add("POST", "/v1/batch", (exchange) => serve(world, exchange, postBatch));
 }
 
 // The shape of this body is not documented; one client looks for code and message, another for meta.
@@ -19,10 +19,10 @@ function refusal(status, code, message) {
 	return new Refusal(jsonAnswer(status, { code, message, meta: { error: message } }));
 }
 
-function serve(world, exchange, act) {
+function serve(world, exchange, act, type) {
 	try {
 		exchange.account = accountOf(world, exchange);
-		act(exchange.account);
+		act(exchange.account, exchange, type);
 	} catch (error) {
 		const isRedirect = error instanceof Refusal && error.answer.status === 301;
 		if (!(error instanceof Refusal) || isRedirect || exchange.headers["x-strict-mode"] === "1")

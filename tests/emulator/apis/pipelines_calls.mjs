@@ -28,7 +28,8 @@ export function checkCall(type, call) {
 	const wrong = objects.find((name) => !isObject(call[name]));
 	if (wrong)
 		return `${wrong} must be an object`;
-	return call.timestamp !== undefined && Number.isNaN(Date.parse(call.timestamp)) ? "timestamp is no time" : undefined;
+	const isTimely = call.timestamp === undefined || !Number.isNaN(Date.parse(call.timestamp));
+	return isTimely ? undefined : "timestamp is no time";
 }
 
 // A message id that came before is dropped.
@@ -102,10 +103,13 @@ function applyAlias(account, { userId, previousId }) {
 }
 
 const SEMANTIC_EVENTS = {
-	"Device Created or Updated": (account, identifiers, { context, properties }) => addDevice(account, identifiers, {
-		id: context?.device?.token, platform: context?.device?.type, attributes: properties ?? {},
-	}),
-	"Device Deleted": (account, identifiers, { context }) => removeDevice(account, identifiers, context?.device?.token),
+	"Device Created or Updated": (account, identifiers, { context, properties: attributes = {} }) => {
+		const { token: id, type: platform } = context?.device ?? {};
+		addDevice(account, identifiers, { id, platform, attributes });
+	},
+	"Device Deleted": (account, identifiers, { context }) => {
+		removeDevice(account, identifiers, context?.device?.token);
+	},
 	"User Deleted": (account, identifiers) => remove(account, identifiers),
 	"User Suppressed": (account, identifiers) => suppress(account, identifiers),
 	"User Unsuppressed": (account, identifiers) => unsuppress(account, identifiers),

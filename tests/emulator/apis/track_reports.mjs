@@ -44,7 +44,7 @@ function submitForm(account, exchange, { form }) {
 		throw refusal(account, "data must have an email or an id", "errors");
 	const fields = Object.fromEntries(Object.entries(data).filter(([name]) => !FORM_KEYS.has(name)));
 	identify(account, { [kind]: data[kind] }, fields);
-	recordEvent(account, { [kind]: data[kind] }, { type: "event", name: "form_submitted", data: { form_id: form } });
+	recordEvent(account, { [kind]: data[kind] }, { name: "form_submitted", data: { form_id: form } });
 	return { status: 204, headers: {}, body: "" };
 }
 

@@ -12,7 +12,8 @@ import { checkAttributes, checkEvent, checkId, checkIdentifier } from "./limits.
 const PERSON = "/api/v1/customers/:identifier";
 
 export function addTrackV1(router, world) {
-	const add = (method, path, handler, anyRegion) => router.add(method, path, forAccount(world, handler, anyRegion));
+	const add = (method, path, handler, anyRegion) =>
+		router.add(method, path, forAccount(world, handler, anyRegion));
 	add("PUT", PERSON, putPerson);
 	add("DELETE", PERSON, (account, exchange, values) => remove(account, named(account, values)));
 	add("POST", `${PERSON}/events`, postEvent);

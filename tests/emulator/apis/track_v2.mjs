@@ -5,6 +5,7 @@ import { applyItem, checkItem } from "./track_v2_items.mjs";
 import { BATCH_BYTES, ITEM_BYTES } from "./limits.mjs";
 import { forAccount } from "./track_access.mjs";
 
+const BATCH_TOO_LARGE = { reason: "invalid", field: "batch", message: "batch cannot be larger than 500 kB" };
 const TOO_LARGE = { reason: "invalid", field: "entity", message: "entity cannot be larger than 32 kB" };
 
 export function addTrackV2(router, world) {
@@ -31,7 +32,7 @@ function postEntity(account, exchange) {
 
 function postBatch(account, exchange) {
 	if (exchange.size > BATCH_BYTES)
-		throw trackErrors(400, [{ reason: "invalid", field: "batch", message: "batch cannot be larger than 500 kB" }]);
+		throw trackErrors(400, [BATCH_TOO_LARGE]);
 	const { batch } = bodyOf(exchange);
 	if (!Array.isArray(batch) || batch.length === 0)
 		throw trackErrors(400, [{ reason: "required", field: "batch", message: "must be a list of items" }]);

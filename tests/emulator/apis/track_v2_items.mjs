@@ -15,7 +15,7 @@ const invalid = (field, message) => ({ reason: "invalid", field, message });
 const ACTIONS = {
 	person: {
 		identify: { check: checkIdentify, apply: applyIdentify },
-		delete: { check: checkPerson, apply: (account, { identifiers }) => remove(account, only(identifiers)) },
+		delete: { check: checkPerson, apply: applyTo(remove) },
 		event: { check: checkPersonEvent, apply: applyEvent },
 		page: { check: checkPersonEvent, apply: applyEvent },
 		screen: { check: checkPersonEvent, apply: applyEvent },
@@ -24,8 +24,8 @@ const ACTIONS = {
 		add_device: { check: checkDevice, apply: applyAddDevice },
 		delete_device: { check: checkDevice, apply: applyDeleteDevice },
 		merge: { check: checkMerge, apply: applyMerge },
-		suppress: { check: checkPerson, apply: (account, { identifiers }) => suppress(account, only(identifiers)) },
-		unsuppress: { check: checkPerson, apply: (account, { identifiers }) => unsuppress(account, only(identifiers)) },
+		suppress: { check: checkPerson, apply: applyTo(suppress) },
+		unsuppress: { check: checkPerson, apply: applyTo(unsuppress) },
 	},
 	object: {
 		identify: { check: checkIdentifyObject, apply: applyIdentifyObject },
@@ -43,12 +43,16 @@ export function* checkItem(item) {
 		return void (yield item.type === undefined ? required("type") : invalid("type", "is no type"));
 	const action = own(actions, item.action);
 	if (!action)
-		return void (yield item.action === undefined ? required("action") : invalid("action", `is none of ${item.type}`));
+		return void (yield item.action === undefined ? required("action") : invalid("action", "is no action"));
 	yield* action.check(item);
 }
 
 export function applyItem(account, item) {
 	ACTIONS[item.type][item.action].apply(account, item);
+}
+
+function applyTo(act) {
+	return (account, { identifiers }) => act(account, only(identifiers));
 }
 
 function own(table, name) {

@@ -7,7 +7,8 @@ import { addWebhookControl } from "./webhook_control.mjs";
 const ACCOUNT = "/_control/accounts/:account";
 
 export function addControl(router, world) {
-	const add = (method, path, handler) => router.add(method, path, (exchange, values) => handler(world, exchange, values));
+	const add = (method, path, handler) =>
+		router.add(method, path, (exchange, values) => handler(world, exchange, values));
 	add("POST", "/_control/reset", postReset);
 	add("GET", "/_control/clock", (it) => jsonAnswer(200, { now: it.clock.now() / 1000 }));
 	add("POST", "/_control/clock", postClock);
@@ -15,7 +16,7 @@ export function addControl(router, world) {
 	add("GET", "/_control/faults", (it) => jsonAnswer(200, { faults: it.faults.list() }));
 	add("DELETE", "/_control/faults", (it) => done(it.faults.clear()));
 	add("DELETE", "/_control/faults/:fault", (it, exchange, { fault }) => done(it.faults.remove(fault)));
-	add("POST", "/_control/accounts", (it, exchange) => jsonAnswer(201, seedAccount(it, bodyOf(exchange)).describe()));
+	add("POST", "/_control/accounts", postAccount);
 	add("GET", ACCOUNT, (it, exchange, values) => jsonAnswer(200, accountOf(it, values).describe()));
 	add("PATCH", ACCOUNT, patchAccount);
 	add("DELETE", ACCOUNT, (it, exchange, { account }) => done(it.accounts.remove(account)));
@@ -72,6 +73,10 @@ function postFault(world, exchange) {
 	}
 }
 
+function postAccount(world, exchange) {
+	return jsonAnswer(201, seedAccount(world, bodyOf(exchange)).describe());
+}
+
 // An account with all it starts with: its settings, and people, generate, segments, objects, deliveries, webhook.
 function seedAccount(world, description) {
 	const account = world.accounts.create(description);
@@ -123,8 +128,8 @@ function addDelivery(account, { delivery_id: id, email, id: personId, subject = 
 	if (!person || typeof id !== "string")
 		throw refuse(400, "a delivery needs delivery_id and the email or id of a person");
 	account.deliveries.set(id, {
-		delivery_id: id, type: "email", serial: person.serial, recipient: person.email, subject, metrics: ["sent"],
-		created: account.clock.seconds(),
+		delivery_id: id, type: "email", serial: person.serial, recipient: person.email, subject,
+		metrics: ["sent"], created: account.clock.seconds(),
 	});
 }
 

@@ -1,6 +1,7 @@
 // Control API: what was received, and how everything stands now.
 import { cioId } from "../account/people.mjs";
-import { serialOf } from "../apis/app_customers.mjs";
+import { personIdentifiers } from "../account/webhooks.mjs";
+import { describeRelationship, serialOf } from "../apis/app_customers.mjs";
 import { jsonAnswer } from "../server/answer.mjs";
 import { describeRequest } from "../server/recorder.mjs";
 import { accountOf, done, refuse } from "./control.mjs";
@@ -17,8 +18,8 @@ export function addReading(add) {
 	add("GET", `${ACCOUNT}/events`, getEvents);
 	add("GET", `${ACCOUNT}/objects`, getObjects);
 	add("GET", `${ACCOUNT}/suppressed`, getSuppressed);
-	add("GET", `${ACCOUNT}/problems`, (world, exchange, values) => listing(accountOf(world, values).problems, exchange));
-	add("GET", `${ACCOUNT}/sent`, (world, exchange, values) => listing(accountOf(world, values).sent, exchange));
+	add("GET", `${ACCOUNT}/problems`, getLog("problems"));
+	add("GET", `${ACCOUNT}/sent`, getLog("sent"));
 	add("GET", `${ACCOUNT}/deliveries`, getDeliveries);
 }
 
@@ -26,9 +27,12 @@ function number(exchange, name, standard) {
 	return Number(exchange.query.get(name) ?? standard);
 }
 
-function listing(log, exchange) {
-	const items = log.items(number(exchange, "from", 0), number(exchange, "limit", STANDARD_LIMIT));
-	return jsonAnswer(200, { total: log.total, dropped: log.dropped, items });
+function getLog(name) {
+	return (world, exchange, values) => {
+		const log = accountOf(world, values)[name];
+		const items = log.items(number(exchange, "from", 0), number(exchange, "limit", STANDARD_LIMIT));
+		return jsonAnswer(200, { total: log.total, dropped: log.dropped, items });
+	};
 }
 
 // Requests from ?from= on, filtered by ?api= &region= &method= &path= (its beginning) &account=.
@@ -56,16 +60,17 @@ function getPeople(world, exchange, values) {
 	const kind = ["id", "email", "cio_id", "phone"].find((name) => exchange.query.has(name));
 	if (kind) {
 		const person = account.people.find({ [kind]: exchange.query.get(kind) });
-		return jsonAnswer(200, { count: person ? 1 : 0, items: person ? [describePerson(account, person)] : [] });
+		const items = person ? [describePerson(account, person)] : [];
+		return jsonAnswer(200, { count: items.length, items });
 	}
-	const serials = account.people.search(() => true, number(exchange, "start", 0), number(exchange, "limit", STANDARD_LIMIT));
+	const [start, limit] = [number(exchange, "start", 0), number(exchange, "limit", STANDARD_LIMIT)];
+	const serials = account.people.search(() => true, start, limit);
 	const items = serials.map((serial) => describePerson(account, account.people.get(serial)));
 	return jsonAnswer(200, { count: account.people.count(), items, next: serials.at(-1) ?? null });
 }
 
 function describePerson(account, { serial, id, email, phone, attributes, timestamps, devices }) {
-	const relationships = [...account.relationships.get(serial)?.values() ?? []].map(({ object, attributes: own }) =>
-		({ object_type_id: object.object_type_id, object_id: object.object_id, attributes: own }));
+	const relationships = [...account.relationships.get(serial)?.values() ?? []].map(describeRelationship);
 	const segments = [...account.segments.values()].filter((one) => one.members.has(serial)).map((one) => one.id);
 	return { id, email, phone, cio_id: cioId(serial), attributes, timestamps, devices, relationships, segments };
 }
@@ -77,15 +82,17 @@ function getEvents(world, exchange, values) {
 	const person = id || email ? account.people.find(id ? { id } : { email }) : undefined;
 	if ((id || email) && !person)
 		throw refuse(404, "there is no such person");
-	const found = account.events.items().filter((event) => (!person || serialOf(account, event) === person.serial) &&
+	const { events } = account;
+	const found = events.items().filter((event) => (!person || serialOf(account, event) === person.serial) &&
 		(!anonymousId || event.anonymous_id === anonymousId) && (!name || event.name === name));
-	const items = found.slice(0, number(exchange, "limit", STANDARD_LIMIT)).map((event) => describeEvent(account, event));
-	return jsonAnswer(200, { total: account.events.total, dropped: account.events.dropped, count: found.length, items });
+	const shown = found.slice(0, number(exchange, "limit", STANDARD_LIMIT));
+	const items = shown.map((event) => describeEvent(account, event));
+	return jsonAnswer(200, { total: events.total, dropped: events.dropped, count: found.length, items });
 }
 
-function describeEvent(account, { person: _person, ...event }) {
-	const person = account.people.get(serialOf(account, { person: _person }));
-	return { ...event, person: person ? { id: person.id, email: person.email, cio_id: cioId(person.serial) } : null };
+function describeEvent(account, event) {
+	const person = account.people.get(serialOf(account, event));
+	return { ...event, person: person ? personIdentifiers(person) : null };
 }
 
 function getObjects(world, exchange, values) {

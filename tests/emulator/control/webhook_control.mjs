@@ -7,7 +7,7 @@ const WEBHOOK = "/_control/accounts/:account/webhook";
 
 export function addWebhookControl(add) {
 	add("PUT", WEBHOOK, putWebhook);
-	add("GET", WEBHOOK, (world, exchange, values) => jsonAnswer(200, senderOf(accountOf(world, values)).describe()));
+	add("GET", WEBHOOK, getWebhook);
 	add("GET", `${WEBHOOK}/attempts`, getAttempts);
 	add("POST", `${WEBHOOK}/events`, postEvents);
 }
@@ -18,6 +18,10 @@ function senderOf(account) {
 	if (!sender)
 		throw refuse(404, "there is no webhook");
 	return sender;
+}
+
+function getWebhook(world, exchange, values) {
+	return jsonAnswer(200, senderOf(accountOf(world, values)).describe());
 }
 
 // Makes the webhook or changes its settings, see webhook_sender.mjs.
@@ -31,7 +35,8 @@ function putWebhook(world, exchange, values) {
 // Every try, in order: {at, status, error, body}.
 function getAttempts(world, exchange, values) {
 	const { attempts } = senderOf(accountOf(world, values));
-	return jsonAnswer(200, { total: attempts.total, items: attempts.items(Number(exchange.query.get("from") ?? 0)) });
+	const from = Number(exchange.query.get("from") ?? 0);
+	return jsonAnswer(200, { total: attempts.total, items: attempts.items(from) });
 }
 
 // {events: [{metric, object_type, data, …}]}; an event with `person` ({id} or {email}) gets that person's data.

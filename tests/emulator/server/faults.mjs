@@ -6,8 +6,8 @@
 //       set: {member: value}, remove: [member], repeat, loop, malformed, truncate, cut_after}}
 import { Limiter } from "../account/limiter.mjs";
 
-const EFFECTS = new Set(["latency_ms", "status", "headers", "body", "accepted", "hang", "reset", "lost", "rate_limit", "set",
-	"remove", "repeat", "loop", "malformed", "truncate", "cut_after"]);
+const EFFECTS = new Set(["latency_ms", "status", "headers", "body", "accepted", "hang", "reset", "lost", "rate_limit",
+	"set", "remove", "repeat", "loop", "malformed", "truncate", "cut_after"]);
 
 export class Faults {
 	#rules = [];
@@ -70,7 +70,8 @@ class Rule {
 	matches({ api, region, method, path, text }) {
 		const { api: wantedApi, region: wantedRegion, method: wantedMethod, body } = this.description;
 		return (!wantedApi || wantedApi === api) && (!wantedRegion || wantedRegion === region) &&
-			(!wantedMethod || wantedMethod === method) && this.#path.test(path) && (!body || text.includes(body));
+			(!wantedMethod || wantedMethod === method) && this.#path.test(path) &&
+			(!body || text.includes(body));
 	}
 
 	happens() {

@@ -3,7 +3,7 @@
 export class Router {
 	#routes = new Map(); // "METHOD number-of-segments" -> [{segments, handler}]
 
-	// `pattern` such as "/v1/customers/:identifier/attributes"; the handler gets the exchange and the decoded values.
+	// `pattern` such as "/v1/customers/:identifier/events"; the handler gets the exchange and the decoded values.
 	add(method, pattern, handler) {
 		const segments = pattern.split("/").slice(1);
 		const key = `${method} ${segments.length}`;
