@@ -76,7 +76,8 @@ struct job_queue; // edge/queue_worker.h
 struct function {
 	const char *name;     // of the executable
 	const char *prefixes; // first path segments that the web server sends here, separated by spaces: "/optouts"
-	const struct job_queue *queue; // not NULL: it is triggered by this instead, and has no prefixes and endpoints
+	const struct job_queue *queues; // when there are some, it is triggered by them instead, and has no prefixes and
+	size_t queue_count;             // endpoints
 	const struct endpoint *const *endpoints;
 	size_t endpoint_count;
 	int workers;     // processes that `make run` starts

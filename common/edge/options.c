@@ -56,9 +56,9 @@ enum result options_read(const struct function *function, int argument_count, ch
 	}
 	if (optind < argument_count)
 		return options_refuse(program, "it takes options only");
-	if (function->queue && options->listen.data)
-		return options_refuse(program, "it listens nowhere: a queue in Redis brings its work");
-	if (options->action == ACTION_HEALTH && !function->queue && slice_is_empty(options->listen))
+	if (function->queue_count > 0 && options->listen.data)
+		return options_refuse(program, "it listens nowhere: queues in Redis bring its work");
+	if (options->action == ACTION_HEALTH && function->queue_count == 0 && slice_is_empty(options->listen))
 		return options_refuse(program, "--health needs --listen ADDRESS, where the function listens");
 	return RESULT_OK;
 }
@@ -81,7 +81,7 @@ static void options_print_usage(const struct function *function)
 static void options_print_queue_usage(const struct function *function)
 {
 	printf("Usage: %s [--workers N]\n"
-	       "Does the jobs that wait in a queue in Redis; no web server is needed. Settings come from\n"
+	       "Does the jobs that wait in queues in Redis; no web server is needed. Settings come from\n"
 	       "the environment; see --config-table.\n"
 	       "\n"
 	       "  --workers N       1 to %d processes, looked after by one more; without it %d\n"
@@ -91,7 +91,7 @@ static void options_print_queue_usage(const struct function *function)
 
 void options_print_help(const struct function *function)
 {
-	if (function->queue)
+	if (function->queue_count > 0)
 		options_print_queue_usage(function);
 	else
 		options_print_usage(function);

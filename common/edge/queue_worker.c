@@ -22,7 +22,7 @@ STORE_SCRIPT(lease_script, "common/edge/lease.lua");
 #define ID_SIZE 16          // random bytes
 
 struct queue_worker {
-	const struct job_queue *queue;
+	const struct function *function;
 	const struct config *config;
 	struct arena *arena, *job_arena;
 	struct store *store;
@@ -77,7 +77,7 @@ static enum result job_remove(struct job *job)
 	const struct reply *reply;
 
 	return store_call(job->store, job->arena, &reply,
-	                  ARGUMENTS(SLICE("LREM"), slice_of(job->worker->queue->key), SLICE("0"), job->entry));
+	                  ARGUMENTS(SLICE("LREM"), slice_of(job->queue->key), SLICE("0"), job->entry));
 }
 
 // Another may have done it between the look at the queue and the lease.
@@ -86,16 +86,16 @@ static enum result job_find(struct job *job)
 	const struct reply *reply;
 
 	TRY(store_call(job->store, job->arena, &reply,
-	               ARGUMENTS(SLICE("LPOS"), slice_of(job->worker->queue->key), job->entry)));
+	               ARGUMENTS(SLICE("LPOS"), slice_of(job->queue->key), job->entry)));
 	return reply_is_null(reply) ? RESULT_NOT_FOUND : RESULT_OK;
 }
 
 static enum result job_do(struct job *job)
 {
-	const char *name = job->worker->queue->name;
+	const char *name = job->queue->name;
 
 	TRY(job_find(job));
-	enum result result = job->worker->queue->handle(job);
+	enum result result = job->queue->handle(job);
 
 	store_settle(job->store);
 	if (job_is_to_be_tried_again(job, result)) {
@@ -109,15 +109,16 @@ static enum result job_do(struct job *job)
 	return job_remove(job);
 }
 
-static enum result queue_worker_try(struct queue_worker *worker, struct slice entry)
+static enum result queue_worker_try(struct queue_worker *worker, const struct job_queue *queue, struct slice entry)
 {
-	struct slice lease = arena_format(worker->job_arena, "cb:lease:%s:%.*s", worker->queue->name, (int)entry.length,
+	struct slice lease = arena_format(worker->job_arena, "cb:lease:%s:%.*s", queue->name, (int)entry.length,
 	                                  entry.data);
 	struct job job = {.arena = worker->job_arena,
 	                  .store = worker->store,
 	                  .config = worker->config,
 	                  .entry = entry,
 	                  .worker = worker,
+	                  .queue = queue,
 	                  .lease = lease.data};
 
 	if (lease.data == NULL)
@@ -130,17 +131,17 @@ static enum result queue_worker_try(struct queue_worker *worker, struct slice en
 }
 
 // True when a job was done, so that there may be more.
-static bool queue_worker_look(struct queue_worker *worker)
+static bool queue_worker_look(struct queue_worker *worker, const struct job_queue *queue)
 {
 	const struct reply *entries;
 	bool done = false;
 
 	if (store_call(worker->store, worker->arena, &entries,
-	               ARGUMENTS(SLICE("LRANGE"), slice_of(worker->queue->key), SLICE("0"), SLICE(ENTRIES_A_LOOK))) !=
+	               ARGUMENTS(SLICE("LRANGE"), slice_of(queue->key), SLICE("0"), SLICE(ENTRIES_A_LOOK))) !=
 	    RESULT_OK)
 		return false;
 	for (size_t i = 0; i < reply_count(entries) && !queue_worker_stops(worker, 0); i++) {
-		done |= queue_worker_try(worker, reply_text(reply_at(entries, i))) == RESULT_OK;
+		done |= queue_worker_try(worker, queue, reply_text(reply_at(entries, i))) == RESULT_OK;
 		store_settle(worker->store);
 		arena_reset(worker->job_arena);
 	}
@@ -181,16 +182,27 @@ static void queue_worker_close(struct queue_worker *worker)
 	arena_free(worker->settings);
 }
 
-int queue_worker_run(const struct job_queue *queue, const struct config *config)
+static bool queue_worker_look_everywhere(struct queue_worker *worker)
 {
-	AUTO(queue_worker_close) struct queue_worker worker = {.queue = queue, .config = config};
+	bool done = false;
+
+	for (size_t i = 0; i < worker->function->queue_count; i++) {
+		done |= queue_worker_look(worker, &worker->function->queues[i]);
+		arena_reset(worker->arena);
+	}
+	return done;
+}
+
+int queue_worker_run(const struct function *function, const struct config *config)
+{
+	AUTO(queue_worker_close) struct queue_worker worker = {.function = function, .config = config};
 
 	queue_worker_take_signals(&worker);
 	if (!queue_worker_open(&worker))
 		return EXIT_FAILURE;
 	do {
-		while (queue_worker_look(&worker))
-			arena_reset(worker.arena);
+		while (queue_worker_look_everywhere(&worker))
+			;
 		metrics_flush(worker.store, worker.arena, false);
 		store_settle(worker.store);
 		arena_reset(worker.arena);

@@ -1,4 +1,4 @@
-// A function that is triggered by a queue instead of a web server. A queue is a list in Redis whose entries are texts;
+// A function that is triggered by queues instead of a web server. A queue is a list in Redis whose entries are texts;
 // whoever has work adds one at its end, and it stays there until its job is done. So no death of a worker loses one;
 // a lease in cb:lease:<queue>:<entry> keeps workers from doing the same job at once.
 //
@@ -26,6 +26,7 @@ struct job {
 
 	// For job_go_on.
 	struct queue_worker *worker;
+	const struct job_queue *queue;
 	const char *lease;
 	int64_t kept_us; // when the lease was last made longer
 	bool is_lost;    // it is another's
@@ -42,8 +43,9 @@ struct job_queue {
 // end; RESULT_CONFLICT: another has the job; RESULT_UNAVAILABLE. The handler then returns that.
 enum result job_go_on(void *job);
 
-// Does the queue's jobs until SIGTERM, SIGINT, SIGHUP or SIGUSR1; the present one ends at its next step. Returns the
-// exit status.
-int queue_worker_run(const struct job_queue *queue, const struct config *config);
+// Does the jobs of the function's queues until SIGTERM, SIGINT, SIGHUP or SIGUSR1; the present one ends at its next
+// step. Returns the exit status.
+struct function; // edge/endpoint.h
+int queue_worker_run(const struct function *function, const struct config *config);
 
 #endif

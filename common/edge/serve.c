@@ -91,7 +91,7 @@ static int serve_print_config_table(void)
 	return serve_print(stdout, buffer_slice(out));
 }
 
-// A worker of a queue answers nobody, but without Redis none does anything.
+// A worker of queues answers nobody, but without Redis none does anything.
 static int serve_queue_health(void)
 {
 	AUTO(arena_auto) struct arena *arena = arena_new(SETTINGS_LIMIT);
@@ -119,7 +119,7 @@ static int serve_health(const struct options *options)
 
 static enum service serve_choose(const struct function *function, const struct options *options)
 {
-	if (function->queue)
+	if (function->queue_count > 0)
 		return SERVICE_QUEUE;
 	if (options->listen.data)
 		return SERVICE_LISTEN;
@@ -150,8 +150,8 @@ static void serve_start_worker(const struct child *child)
 	// Where that is not allowed it only takes longer for the others.
 	if (serving->function->gives_way)
 		setpriority(PRIO_PROCESS, 0, GIVES_WAY_NICENESS);
-	if (serving->function->queue)
-		exit(queue_worker_run(serving->function->queue, &serving->config));
+	if (serving->function->queue_count > 0)
+		exit(queue_worker_run(serving->function, &serving->config));
 	exit(worker_run(serving->function, &serving->config, serving->listener));
 }
 
@@ -223,7 +223,7 @@ int function_main(const struct function *function, int argument_count, char **ar
 	case ACTION_CONFIG_TABLE:
 		return serve_print_config_table();
 	case ACTION_HEALTH:
-		return function->queue ? serve_queue_health() : serve_health(&options);
+		return function->queue_count > 0 ? serve_queue_health() : serve_health(&options);
 	case ACTION_DESCRIBE:
 		options_describe(function);
 		break;

@@ -1,4 +1,5 @@
 // Workers of a queue, as processes: each job is done, by one at a time, whatever happens to a worker.
+#include "edge/endpoint.h"
 #include "edge/queue_worker.h"
 
 #include "../../support/fixture.h"
@@ -18,6 +19,7 @@
 
 static struct fixture f;
 static struct job_queue queue;
+static const struct function worker = {.name = "made-up", .prefixes = "", .queues = &queue, .queue_count = 1};
 static struct config config;
 
 static enum result work(struct job *job);
@@ -86,7 +88,7 @@ static pid_t start(void)
 	cr_assert(child >= 0);
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(queue_worker_run(&queue, &config));
+		_exit(queue_worker_run(&worker, &config));
 	}
 	return child;
 }

@@ -10,16 +10,15 @@ static enum result undo(struct job *job)
 	return import_undo(job->store, job->arena, project, id, clock_now_ms(), job_go_on, job);
 }
 
-static const struct job_queue queue = {
-	.name = "undo",
-	.key = IMPORT_UNDO_QUEUE,
-	.handle = undo,
+static const struct job_queue queues[] = {
+	{.name = "undo", .key = IMPORT_UNDO_QUEUE, .handle = undo},
 };
 
 const struct function function = {
 	.name = "import_worker",
 	.prefixes = "",
-	.queue = &queue,
+	.queues = queues,
+	.queue_count = COUNT_OF(queues),
 	.workers = 2,
 	.gives_way = true,
 };
