@@ -7,7 +7,8 @@
 FROM debian:trixie-slim AS build
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        gcc libc6-dev make libfcgi-dev libhiredis-dev libjansson-dev libssl-dev zlib1g-dev \
+        gcc libc6-dev make libfcgi-dev libhiredis-dev libjansson-dev libssl-dev libcurl4-openssl-dev \
+        zlib1g-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Makefile ./
@@ -20,7 +21,7 @@ RUN make -j"$(nproc)" install-functions VERSION="$VERSION" DESTDIR=/out PROGRAMS
 FROM debian:trixie-slim
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        ca-certificates libfcgi0t64 libhiredis1.1.0 libjansson4 libssl3t64 zlib1g \
+        ca-certificates libcurl4t64 libfcgi0t64 libhiredis1.1.0 libjansson4 libssl3t64 zlib1g \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/ /
 USER 10001:10001

@@ -17,8 +17,8 @@ export VAR PORT
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 # Names that exist in Debian 12 and 13.
-BUILD_PACKAGES = gcc libc6-dev make libfcgi-dev libhiredis-dev libjansson-dev libssl-dev zlib1g-dev nginx \
-                 redis-server curl openssl
+BUILD_PACKAGES = gcc libc6-dev make libfcgi-dev libhiredis-dev libjansson-dev libssl-dev libcurl4-openssl-dev \
+                 zlib1g-dev ca-certificates nginx redis-server curl openssl
 TEST_PACKAGES = libcriterion-dev python3 python3-pytest clang libclang-rt-dev valgrind universal-ctags
 # Node may have come from elsewhere.
 BENCH_PACKAGES = wrk python3 $(if $(shell command -v npm),,nodejs npm)
@@ -32,7 +32,8 @@ CFLAGS = $(STANDARD) $(WARNINGS) $(OPTIMISE) -fPIE $(EXTRA_CFLAGS)
 LDFLAGS = -pie -Wl,-z,relro,-z,now $(EXTRA_LDFLAGS)
 # hiredis speaks TLS from 1.0 on (Debian 13).
 REDIS_TLS := $(if $(wildcard /usr/include/hiredis/hiredis_ssl.h),-lhiredis_ssl -lssl)
-LIBRARIES = -lfcgi -lhiredis $(REDIS_TLS) -ljansson -lcrypto -lz
+# Whoever does not use one does not load it: libcurl alone brings thirty others.
+LIBRARIES = -Wl,--as-needed -lfcgi -lhiredis $(REDIS_TLS) -ljansson -lcrypto -lz -lcurl
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 COMMON = $(filter-out common/edge/main.c,$(wildcard common/*/*.c))

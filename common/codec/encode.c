@@ -116,6 +116,29 @@ enum result decode_base64url(struct arena *arena, struct slice text, struct slic
 	return RESULT_OK;
 }
 
+struct slice encode_percent(struct arena *arena, struct slice bytes)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+	static const char digits[] = "0123456789ABCDEF";
+	char *text = arena_array(arena, bytes.length, 3);
+	size_t written = 0;
+
+	if (text == NULL)
+		return (struct slice){NULL, 0};
+	for (size_t i = 0; i < bytes.length; i++) {
+		unsigned char byte = (unsigned char)bytes.data[i];
+
+		if (slice_contains((struct slice){plain, sizeof(plain) - 1}, bytes.data[i])) {
+			text[written++] = bytes.data[i];
+			continue;
+		}
+		text[written++] = '%';
+		text[written++] = digits[byte >> 4];
+		text[written++] = digits[byte & 15];
+	}
+	return (struct slice){text, written};
+}
+
 enum result decode_percent(struct arena *arena, struct slice text, bool plus_is_space, struct slice *bytes)
 {
 	char *out = arena_alloc(arena, text.length);

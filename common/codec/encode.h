@@ -20,6 +20,10 @@ struct slice encode_base64url(struct arena *arena, struct slice bytes);
 // RESULT_MALFORMED for another character, padding, an impossible length or stray bits at the end; RESULT_NO_MEMORY.
 enum result decode_base64url(struct arena *arena, struct slice text, struct slice *bytes);
 
+// Percent-encodes all but letters, digits and "-._~", so it fits into a path's segment or a query's value. data is NULL
+// without memory.
+struct slice encode_percent(struct arena *arena, struct slice bytes);
+
 // Percent-decodes. Each "%XX" becomes its byte; '+' becomes a space only when `plus_is_space` (queries). Any byte may
 // come out, NUL too. RESULT_MALFORMED for a '%' without two hexadecimal digits; RESULT_NO_MEMORY.
 enum result decode_percent(struct arena *arena, struct slice text, bool plus_is_space, struct slice *bytes);

@@ -87,7 +87,7 @@ struct app_customer {
 	struct topic_preferences preferences; // what the person chose; topics not chosen are absent
 };
 
-// A person's identifiers and explicit attributes.
+// A person's identifiers and explicit attributes. RESULT_INVALID also: the attribute holds no preferences.
 enum result app_api_customer(struct app_api *api, struct arena *arena, enum app_id_type type, struct slice identifier,
                              struct app_customer *customer);
 
@@ -108,19 +108,21 @@ struct app_export {
 // by a call whose answer was lost stays behind unused, and harms nobody.
 enum result app_api_export_create(struct app_api *api, struct arena *arena, struct app_export *made);
 
+// How far it is.
 enum result app_api_export_read(struct app_api *api, struct arena *arena, int64_t id, struct app_export *read);
 
 // The link to a finished export's file. It is good for 15 minutes, and a secret: whoever has it has the file.
 enum result app_api_export_link(struct app_api *api, struct arena *arena, int64_t id, struct slice *link);
 
-// Gives the file to the sink in pieces, in constant memory (see http_client.h). The key is not sent. Tried again only as
-// long as the sink got nothing; after that RESULT_UNAVAILABLE with a sentence: get a new link and begin anew. What the
-// sink returns is returned, without one. RESULT_FORBIDDEN, RESULT_NOT_FOUND, RESULT_INVALID: the link is no longer good.
+// Gives the file to the sink in pieces, in constant memory (see http_client.h). The key is not sent. Tried again only
+// as long as the sink got nothing; after that RESULT_UNAVAILABLE with a sentence: get a new link and begin anew. What
+// the sink returns is returned, without one. RESULT_FORBIDDEN, RESULT_NOT_FOUND, RESULT_INVALID: the link is no good
+// any more.
 enum result app_api_download(struct app_api *api, struct arena *arena, struct slice link,
                              enum result (*sink)(void *context, struct slice piece), void *context);
 
-// Tries the key, by reading the topics, in api->region. Returns as trial_run (customerio/trial.h) does: RESULT_OK with
-// *found; RESULT_INVALID: refused, or of the other region; RESULT_UNAVAILABLE: not known. The sentence is in api->fault.
+// Tries the key, by reading the topics, in api->region. Returns as trial_run (customerio/trial.h) does: RESULT_OK
+// with *found; RESULT_INVALID: refused, or of the other region; RESULT_UNAVAILABLE: not known. The sentence is `fault`.
 enum result app_api_check(struct app_api *api, struct arena *arena, enum region *found);
 
 #endif

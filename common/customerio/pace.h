@@ -1,7 +1,7 @@
-// The pace of the App API: Customer.io allows 10 requests a second. All processes of a project share it through Redis.
+// The pace of the App API: Customer.io allows 10 requests a second. All processes share a project's through Redis.
 //
-// Turns are handed out evenly, one every PACE_INTERVAL_US, without bursts: eleven turns span 1.04 s, so at most ten fall
-// into any second, with 40 ms to spare for those who come late to theirs.
+// Turns are handed out evenly, one every PACE_INTERVAL_US, without bursts: eleven turns span 1.04 s, so at most ten
+// fall into any second, with 40 ms to spare for those who come late to theirs.
 //
 //   cb:{P}:pace:app (hash)  next -> when the next turn is free; hold -> no turn before; µs of Redis TIME
 #ifndef CIOBRIDGE_CUSTOMERIO_PACE_H

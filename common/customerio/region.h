@@ -1,8 +1,7 @@
 // Customer.io's hosts and regions: the one place that knows them. No I/O.
 //
-// An override (CIOBRIDGE_TRACK_URL and so on) replaces scheme, host and port, as in https://track.customer.io; a path
-// in it goes before ours ("/api/v1", "/v1"). The one for the EU stands in for itself only; where it is unset, the first
-// stands for both regions.
+// An override (CIOBRIDGE_TRACK_URL and so on) replaces scheme, host and port, as in https://track.customer.io; a
+// path in it goes before ours ("/api/v1", "/v1"). Where the one for the EU is unset, the first stands for both regions.
 #ifndef CIOBRIDGE_CUSTOMERIO_REGION_H
 #define CIOBRIDGE_CUSTOMERIO_REGION_H
 

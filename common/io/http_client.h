@@ -30,10 +30,11 @@ struct http_options {
 	const char *authorities;  // a file of certificates to trust instead of the system's; NULL: the system's
 };
 
-// NULL without memory. What `options` points to must outlive the client.
+// NULL without memory. What `options` names must outlive the client.
 struct http_client *http_client_new(const struct http_options *options);
 void http_client_free(void *client); // closes its connections; NULL is allowed; fits arena_defer
 
+// What it does while it waits, for what waits beside it.
 const struct patience *http_client_patience(const struct http_client *client);
 
 struct http_header {
@@ -43,18 +44,18 @@ struct http_header {
 
 struct http_request {
 	const char *method; // NULL: GET
-	struct slice url;   // absolute, everything encoded
+	struct slice url;   // absolute, https:// or http:// in small letters, everything encoded
 	const struct http_header *headers;
 	size_t header_count;
 	// Printable ASCII. Basic where user.data is not NULL, else Bearer where bearer.data is not NULL.
 	struct slice user, password, bearer;
-	struct slice body; // data NULL: none
-	bool any_address;   // http and addresses that are not public too
-	int64_t timeout_ms; // of the whole call; 0: HTTP_TIMEOUT_MS. With a sink only a stall counts
+	struct slice body;   // data NULL: none
+	bool any_address;    // http and addresses that are not public too
+	int64_t timeout_ms;  // of the whole call; 0: HTTP_TIMEOUT_MS. With a sink a stall counts instead
 	size_t answer_limit; // bytes of a body that is gathered
-	// Takes the body of a 2xx in pieces as they come, instead of its being gathered. While it works nothing is read,
-	// so it may take its time (and looks after its own patience). What it returns, unless RESULT_OK, breaks off the
-	// call and is returned.
+	// Takes the body of a 2xx in pieces as they come, instead of its being gathered. While it works nothing is
+	// read, so it may take its time (and looks after its own patience). What it returns, unless RESULT_OK, breaks
+	// off the call and is returned.
 	enum result (*sink)(void *context, struct slice piece);
 	void *sink_context;
 };
@@ -64,14 +65,16 @@ struct http_answer {
 	struct slice body;
 	struct slice content_type, location; // empty where absent; location is made absolute
 	int64_t retry_after_ms;              // from now; -1: not said
-	struct slice fault;                  // after a failure: host and reason, for logs and people. No secret, no path
+	// After a failure, for logs and people: host and reason, no path, no secret. Empty where `between` or the sink
+	// broke it off.
+	struct slice fault;
 };
 
 // Makes the call. *answer lives in the arena and is set whatever is returned.
 //
 // RESULT_OK: a whole answer came, whatever its status. RESULT_UNAVAILABLE: none did (name, connection, TLS, time, cut).
 // RESULT_TOO_LARGE: over answer_limit or HTTP_HEADERS_MAXIMUM. RESULT_FORBIDDEN: the address is not a public one, or
-// http is spoken there. RESULT_INVALID: the request is none. RESULT_NO_MEMORY. Else what `between` or the sink returned.
+// not https. RESULT_INVALID: the request is none. RESULT_NO_MEMORY. Else what `between` or the sink returned.
 enum result http_call(struct http_client *client, struct arena *arena, const struct http_request *request,
                       struct http_answer *answer);
 

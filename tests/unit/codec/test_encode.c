@@ -144,6 +144,20 @@ Test(encode, percent)
 	}
 }
 
+Test(encode, percent_of_every_byte_and_back)
+{
+	char every[256];
+	struct slice back;
+	for (int i = 0; i < 256; i++)
+		every[i] = (char)i;
+	struct slice text = encode_percent(arena, (struct slice){every, sizeof(every)});
+	cr_assert_eq(text.length, 66 + 3 * 190);
+	cr_assert(decode_percent(arena, text, true, &back) == RESULT_OK);
+	cr_assert(slice_equal(back, (struct slice){every, sizeof(every)}));
+	text = encode_percent(arena, SLICE("Jo+é@x.y/?#&~"));
+	cr_assert(slice_equal(text, SLICE("Jo%2B%C3%A9%40x.y%2F%3F%23%26~")), "%.*s", (int)text.length, text.data);
+}
+
 Test(encode, percent_refuses)
 {
 	static const char *const bad[] = {"%", "%2", "a%", "a%2", "%g0", "%0g", "%%20", "% 1", "%+1", "%-1", "%0x"};
