@@ -46,7 +46,7 @@ struct choice_origin {
 
 enum choice_outcome {
 	CHOICE_UNCHANGED = '=', // older, or the same value
-	CHOICE_CHANGED = '!',   // out became in, or in became out
+	CHOICE_CHANGED = '!',   // out became in, or in became out; of $all too, when opting in to one category did that
 	CHOICE_REFUSED = '?',   // `in` from the future, or `in` for $complaint by somebody else than the recipient
 	CHOICE_SKIPPED = '-',   // the import is fenced, or this page was applied before
 };

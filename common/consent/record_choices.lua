@@ -170,10 +170,11 @@ local function keep_direct(list, recipient, sign)
 	return keep(list, recipient, sign * made_at)
 end
 
--- Opting in to one category while all marketing is out: that one only, not everything that $all had covered.
+-- Opting in to one category while all marketing is out: that one only, not everything that $all had covered. True when
+-- it was so.
 local function pin(list, recipient)
 	if list.kind ~= KIND.marketing or not all or not is_out(all, stored(all, recipient)) then
-		return
+		return false
 	end
 	keep_direct(all, recipient, -1)
 	for _, other in ipairs(lists) do
@@ -181,6 +182,7 @@ local function pin(list, recipient)
 			keep_direct(other, recipient, 1)
 		end
 	end
+	return true
 end
 
 -- A clock more than FUTURE_MS ahead is wrong: an `out` then counts as now (and still beats an `in` that was taken from
@@ -261,10 +263,8 @@ local function record(list, recipient, score)
 		return '?'
 	end
 	if act == 'direct' then
-		if score < 0 then
-			pin(list, recipient)
-		end
-		return keep_direct(list, recipient, score > 0 and 1 or -1) and '!' or '='
+		local pinned = score < 0 and pin(list, recipient)
+		return (keep_direct(list, recipient, score > 0 and 1 or -1) or pinned) and '!' or '='
 	end
 	if act == 'report' then
 		score = record_report(list, recipient, score)

@@ -41,12 +41,13 @@ class Recipient:
 
     def opt_in(self, key):
         """With all marketing out, opting in to one category is not opting in to the others."""
-        if key in MARKETING and self.is_out(ALL):
+        pinned = key in MARKETING and self.is_out(ALL)
+        if pinned:
             self.choose(ALL, "in")
             for other in MARKETING:
                 if other != key:
                     self.choose(other, "out")
-        return self.choose(key, "in")
+        return self.choose(key, "in") or pinned
 
     def expected(self, key):
         """(allowed, reason)"""

@@ -614,7 +614,8 @@ Test(optouts_change, opting_in_to_one_while_all_are_out_is_that_one_only)
 	cr_assert(opt_out("jo", "$all"));
 	cr_assert(!opt_in("jo", "old") && !opt_in("jo", "receipts"), "neither of these is marketing now");
 	expect_reason("jo", "$all", "opted_out_all");
-	opt_in("jo", "news");
+	cr_assert(opt_in("jo", "news"), "its own choice was in by default, but nothing could be sent");
+	cr_assert(!opt_in("jo", "news"));
 	expect_reason("jo", "$all", "subscribed");
 	expect_reason("jo", "news", "subscribed");
 	expect_reason("jo", "offers", "opted_out_category");
@@ -690,6 +691,7 @@ Test(optouts_change, bad_input_stores_nothing)
 		{"DELETE /optouts/{project}", NULL, 422, "identifier"},
 		{"DELETE /optouts/{project}?category=news", NULL, 422, "identifier"},
 		{"DELETE /optouts/{project}?identifier=%20&category=news", NULL, 422, "identifier"},
+		{"DELETE /optouts/{project}?identifier=a%00b", NULL, 422, "identifier"},
 		{"DELETE /optouts/{project}?identifier=jo&category=", NULL, 422, "category"},
 		{"DELETE /optouts/{project}?identifier=jo&category=nothing", NULL, 404, NULL},
 		{"DELETE /optouts/{project}?identifier=jo&categroy=news", NULL, 422, "categroy"},
