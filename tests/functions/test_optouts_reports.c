@@ -478,7 +478,7 @@ Test(optouts_audit, a_wrong_question_has_no_answer)
 		{"source=", "source", 422},         {"source=" X32 X32 "x", "source", 422},
 		{"cursor=x", "cursor", 422},        {"cursor=NS0wLTE2", "cursor", 422}, // 5-0-16
 		{"limit=0", "limit", 422},          {"limit=1001", "limit", 422},
-		{"search=ann", "search", 422},
+		{"search=ann", "search", 422},      {"identifier=a%00b", "identifier", 422},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		const char *line = call_format(&service, "GET /optouts/{project}/audit?%s", cases[i].query);
