@@ -253,7 +253,8 @@ def test_killed_in_the_middle(own_stack, clean):
     sending = Interrupted(own_stack, slug, body)
     with sending.in_the_middle():
         for process in own_stack.named("csv_upload"):
-            os.kill(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # workers go with whoever started them
+                os.kill(process.pid, signal.SIGKILL)
     assert sending.outcome == 503 or isinstance(sending.outcome, Exception), sending.outcome
     assert recorded_in_the_end(own_stack, slug, body) == wanted
 
