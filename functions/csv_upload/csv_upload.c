@@ -68,7 +68,7 @@ static enum result upload_read_header(struct upload *upload)
 static enum result upload_start(struct upload *upload)
 {
 	struct request *request = upload->request;
-	TRY(topics_open(request, upload->dry_run, &upload->topics));
+	TRY(topic_book_open(request->store, request->arena, upload->project, upload->dry_run, &upload->topics));
 	enum result result = import_start(request->store, request->arena, upload->project, upload->id, "csv",
 	                                  upload->started_ms);
 	return result == RESULT_CONFLICT ? refuse(request, result, "This id is taken by another import.") : result;

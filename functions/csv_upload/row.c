@@ -59,10 +59,10 @@ static enum result row_take_category(struct upload *upload, struct row *row)
 	struct row_topic topic = {.value = CHOICE_OUT};
 	if (slice_is_empty(key))
 		return row_choose(upload, row, &category_all, CHOICE_OUT);
-	const struct category *category = topics_find_category(&upload->topics, key);
+	const struct category *category = topic_book_find_category(&upload->topics, key);
 	if (category != NULL)
 		return row_choose(upload, row, category, CHOICE_OUT);
-	if (topics_read_future(upload->scratch, key, &topic.topic))
+	if (topic_book_read_future(upload->scratch, key, &topic.topic))
 		return row_choose_topics(upload, row, &topic, 1);
 	row_refuse_naming(upload, row, "there is no such category", key);
 	return RESULT_OK;

@@ -13,13 +13,13 @@ static enum result row_learn_topics(struct upload *upload, const struct row_topi
 	if (unknown == NULL)
 		return RESULT_NO_MEMORY;
 	for (size_t i = 0; i < count; i++) {
-		if (!topics_find(&upload->topics, topics[i].topic, &category))
+		if (!topic_book_find(&upload->topics, topics[i].topic, &category))
 			unknown[unknown_count++] = topics[i].topic;
 	}
 	if (unknown_count == 0)
 		return RESULT_OK;
 	TRY(batch_wait(upload));
-	return topics_learn(&upload->topics, upload->scratch, unknown, unknown_count);
+	return topic_book_learn(&upload->topics, upload->scratch, unknown, unknown_count);
 }
 
 enum result row_choose_topics(struct upload *upload, struct row *row, const struct row_topic *topics, size_t count)
@@ -27,7 +27,7 @@ enum result row_choose_topics(struct upload *upload, struct row *row, const stru
 	TRY(row_learn_topics(upload, topics, count));
 	for (size_t i = 0; i < count; i++) {
 		const struct category *category = NULL;
-		topics_find(&upload->topics, topics[i].topic, &category);
+		topic_book_find(&upload->topics, topics[i].topic, &category);
 		if (category == NULL)
 			row_refuse_naming(upload, row, "there are too many unknown topics for", topics[i].topic);
 		else

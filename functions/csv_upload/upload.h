@@ -6,8 +6,8 @@
 
 #include "columns.h"
 #include "consent/choice.h"
+#include "consent/topic_book.h"
 #include "receive.h"
-#include "topics.h"
 
 #define FAILURES_SHOWN 100
 
@@ -47,7 +47,7 @@ struct upload {
 	struct csv *csv;
 	struct arena *scratch; // reset before each row
 	struct columns columns;
-	struct topics topics;
+	struct topic_book topics;
 	struct batch batches[2], *gathering, *under_way;
 	struct tally tally;
 };
