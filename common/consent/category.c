@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+STORE_SCRIPT(add_category, "common/consent/add_category.lua");
 STORE_SCRIPT(register_topics, "common/consent/register_topics.lua");
 
 #define STORED_CATEGORY_LIMIT (64 << 10)
@@ -147,7 +148,7 @@ enum result category_list_load(struct store *store, struct arena *arena, struct 
 	struct key_name key = project_key(project, "categories");
 	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("HGETALL"), key_slice(&key))));
 	struct category *items = arena_array(arena, reply_count(reply) / 2 + 1, sizeof(*items));
-	*list = (struct category_list){.items = items};
+	*list = (struct category_list){.items = items, .stored = reply_count(reply) / 2};
 	if (list->items == NULL)
 		return RESULT_NO_MEMORY;
 	for (size_t i = 0; i + 1 < reply_count(reply); i += 2) {
@@ -348,20 +349,42 @@ static void category_write_members(const struct category *category, struct json_
 	json_member_boolean(out, "archived", category->archived);
 }
 
-enum result category_save(struct store *store, struct arena *arena, struct slice project,
-                          const struct category *category)
+static enum result category_text(struct arena *arena, const struct category *category, struct slice *text)
 {
-	struct buffer *text = buffer_new(arena, STORED_CATEGORY_LIMIT);
-	if (text == NULL)
+	struct buffer *buffer = buffer_new(arena, STORED_CATEGORY_LIMIT);
+	if (buffer == NULL)
 		return RESULT_NO_MEMORY;
-	struct json_writer out = json_writer_on(text);
+	struct json_writer out = json_writer_on(buffer);
 	json_open_object(&out);
 	category_write_members(category, &out);
 	json_close_object(&out);
-	if (buffer_failed(text))
+	if (buffer_failed(buffer))
 		return RESULT_TOO_LARGE;
+	*text = buffer_slice(buffer);
+	return RESULT_OK;
+}
+
+enum result category_add(struct store *store, struct arena *arena, struct slice project,
+                         const struct category_list *list, const struct category *category)
+{
 	struct key_name hash = project_key(project, "categories");
-	return field_replace(store, arena, &hash, category->key, category->stored, buffer_slice(text));
+	struct slice text, known = arena_format(arena, "%zu", list->stored);
+	const struct reply *reply;
+	if (known.data == NULL)
+		return RESULT_NO_MEMORY;
+	TRY(category_text(arena, category, &text));
+	store_send_script(store, &add_category, 1, ARGUMENTS(key_slice(&hash), known, category->key, text));
+	TRY(store_receive(store, arena, &reply));
+	return reply_integer(reply) == 1 ? store_confirm(store, arena) : RESULT_CONFLICT;
+}
+
+enum result category_save(struct store *store, struct arena *arena, struct slice project,
+                          const struct category *category)
+{
+	struct key_name hash = project_key(project, "categories");
+	struct slice text;
+	TRY(category_text(arena, category, &text));
+	return field_replace(store, arena, &hash, category->key, category->stored, text);
 }
 
 void category_write(const struct category *category, int64_t opted_out_count, struct json_writer *out)

@@ -41,6 +41,7 @@ struct category_list {
 	size_t count;
 	const struct category **by_topic; // those with a topic, sorted by it
 	size_t topic_count;
+	size_t stored; // how many there are, those that cannot be read too
 };
 
 extern const struct category category_all, category_complaint, category_bounced, category_dropped;
@@ -88,6 +89,11 @@ struct slice category_key_of_list(const struct category_list *list, struct slice
 
 // The list of a category that has this topic. data is NULL without memory.
 struct slice category_list_of_topic(struct arena *arena, struct slice topic);
+
+// Adds a category to those in `list`, which says that it may be added. RESULT_CONFLICT when there are others by now:
+// load and decide anew.
+enum result category_add(struct store *store, struct arena *arena, struct slice project,
+                         const struct category_list *list, const struct category *category);
 
 // Stores a category while `category->stored` is still what is there. RESULT_CONFLICT.
 enum result category_save(struct store *store, struct arena *arena, struct slice project,

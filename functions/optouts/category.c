@@ -2,6 +2,7 @@
 #include "optouts.h"
 
 #define CATEGORY_BODY_LIMIT ((size_t)64 << 10) // bytes
+#define ATTEMPTS 100                           // to add one while others are added
 
 // What is left out keeps its value.
 static void take_members(const struct json *body, struct category *category)
@@ -57,19 +58,37 @@ static enum result new_category(struct request *request, struct category *catego
 	return category->list.data != NULL ? RESULT_OK : RESULT_NO_MEMORY;
 }
 
+static enum result refuse_if_taken(struct request *request, const struct category_list *all,
+                                   const struct category *category)
+{
+	if (category_find(all, category->key) != NULL)
+		return refuse(request, RESULT_CONFLICT, "There is a category with this key already.");
+	if (!slice_is_empty(category->topic) && category_find_by_topic(all, category->topic) != NULL)
+		return refuse(request, RESULT_CONFLICT, "There is a category with this topic already.");
+	if (all->stored >= CATEGORIES_MAXIMUM)
+		return refuse(request, RESULT_CONFLICT, "The project has 10,000 categories, the most it can have.");
+	return RESULT_OK;
+}
+
+static enum result try_to_add(struct request *request, const struct category *category)
+{
+	AUTO(arena_auto) struct arena *arena = arena_new(REQUEST_ARENA_LIMIT);
+	enum result result = arena != NULL ? RESULT_CONFLICT : RESULT_NO_MEMORY;
+	for (int i = 0; i < ATTEMPTS && result == RESULT_CONFLICT; i++) {
+		struct category_list all;
+		arena_reset(arena);
+		TRY(category_list_load(request->store, arena, request_project(request), &all));
+		TRY(refuse_if_taken(request, &all, category));
+		result = category_add(request->store, arena, request_project(request), &all, category);
+	}
+	return result;
+}
+
 static enum result add_category(struct request *request, struct answer *answer)
 {
 	struct category category;
-	struct category_list all;
 	TRY(new_category(request, &category));
-	TRY(category_list_load(request->store, request->arena, request_project(request), &all));
-	if (category_find(&all, category.key) != NULL)
-		return refuse(request, RESULT_CONFLICT, "There is a category with this key already.");
-	if (!slice_is_empty(category.topic) && category_find_by_topic(&all, category.topic) != NULL)
-		return refuse(request, RESULT_CONFLICT, "There is a category with this topic already.");
-	if (all.count >= CATEGORIES_MAXIMUM)
-		return refuse(request, RESULT_CONFLICT, "The project has 10,000 categories, the most it can have.");
-	TRY(category_save(request->store, request->arena, request_project(request), &category));
+	TRY(try_to_add(request, &category));
 	TRY(optouts_category_answer(request, answer, 201, &category));
 	struct slice project = request_project(request);
 	answer_header(answer, "Location",

@@ -202,6 +202,29 @@ Test(category, of_two_who_save_at_once_the_second_is_told)
 	cr_assert(save(&gone) == RESULT_CONFLICT, "it is there no more");
 }
 
+static enum result add(const struct category_list *list, struct slice key)
+{
+	struct category category = {.key = key, .list = key, .subscribed_by_default = true};
+	return category_add(f.store, f.arena, f.project, list, &category);
+}
+
+Test(category, of_two_who_add_at_once_the_second_looks_again)
+{
+	struct category_list first = load_all(), second = load_all();
+	cr_assert(add(&first, SLICE("news")) == RESULT_OK);
+	cr_assert(add(&second, SLICE("offers")) == RESULT_CONFLICT && load_result(SLICE("offers")) == RESULT_NOT_FOUND);
+	second = load_all();
+	cr_assert(second.count == 1 && second.stored == 1);
+	cr_assert(add(&second, SLICE("news")) == RESULT_CONFLICT, "that one is there");
+	cr_assert(add(&second, SLICE("offers")) == RESULT_OK);
+	cr_assert(load_all().count == 2 && load(SLICE("offers"))->subscribed_by_default);
+	store_text(SLICE("damaged"), SLICE("{"));
+	second = load_all();
+	cr_assert(second.count == 2 && second.stored == 3);
+	cr_assert(add(&second, SLICE("damaged")) == RESULT_CONFLICT, "nor is one replaced that cannot be read");
+	cr_assert(add(&second, SLICE("letter")) == RESULT_OK);
+}
+
 Test(category, has_a_limit)
 {
 	static char long_text[64 << 10];
@@ -434,6 +457,7 @@ Test(category, without_a_store_nothing_is_known)
 	cr_assert(category_list_load(nobody, f.arena, f.project, &list) == RESULT_UNAVAILABLE);
 	cr_assert(category_load(nobody, f.arena, f.project, SLICE("news"), found) == RESULT_UNAVAILABLE);
 	cr_assert(category_save(nobody, f.arena, f.project, &category_all) == RESULT_UNAVAILABLE);
+	cr_assert(category_add(nobody, f.arena, f.project, &list, &category_all) == RESULT_UNAVAILABLE);
 	cr_assert(categories_for_topics(nobody, f.arena, f.project, &list, &topic, 1, found) == RESULT_UNAVAILABLE);
 	const struct category **all;
 	size_t count;
