@@ -32,10 +32,9 @@ struct config_setting {
 };
 
 #define CONFIG_BASE(variable, field, meaning)                                                                      \
-	{                                                                                                          \
-		.name = variable, .offset = offsetof(struct config, field), .type = CONFIG_URL,                    \
-		.choices = CONFIG_WEB, .help = meaning " Reserved: nothing is sent yet.",                          \
-	}
+	{.name = variable, .offset = offsetof(struct config, field), .type = CONFIG_URL, .choices = CONFIG_WEB,    \
+	 .help = meaning}
+#define CONFIG_EU_HELP "The same for the region EU. Unset: where the one above is set, that stands for both regions."
 
 static const struct config_setting config_settings[] = {
 	{
@@ -84,12 +83,12 @@ static const struct config_setting config_settings[] = {
 		.type = CONFIG_INTEGER, .minimum = 1, .maximum = INT64_C(1) << 40, .preset = "2147483648",
 		.help = "Bytes that an uploaded CSV file may have once it is unpacked.",
 	},
-	CONFIG_BASE("CIOBRIDGE_TRACK_URL", track_url, "Base of Customer.io's Track API."),
-	CONFIG_BASE("CIOBRIDGE_TRACK_URL_EU", track_url_eu, "The same for the region EU."),
-	CONFIG_BASE("CIOBRIDGE_APP_URL", app_url, "Base of Customer.io's App API."),
-	CONFIG_BASE("CIOBRIDGE_APP_URL_EU", app_url_eu, "The same for the region EU."),
-	CONFIG_BASE("CIOBRIDGE_PIPELINES_URL", pipelines_url, "Base of Customer.io's Pipelines API."),
-	CONFIG_BASE("CIOBRIDGE_PIPELINES_URL_EU", pipelines_url_eu, "The same for the region EU."),
+	CONFIG_BASE("CIOBRIDGE_TRACK_URL", track_url, "Used instead of https://track.customer.io."),
+	CONFIG_BASE("CIOBRIDGE_TRACK_URL_EU", track_url_eu, CONFIG_EU_HELP),
+	CONFIG_BASE("CIOBRIDGE_APP_URL", app_url, "Used instead of https://api.customer.io."),
+	CONFIG_BASE("CIOBRIDGE_APP_URL_EU", app_url_eu, CONFIG_EU_HELP),
+	CONFIG_BASE("CIOBRIDGE_PIPELINES_URL", pipelines_url, "Used instead of https://cdp.customer.io."),
+	CONFIG_BASE("CIOBRIDGE_PIPELINES_URL_EU", pipelines_url_eu, CONFIG_EU_HELP),
 };
 
 _Static_assert(LOG_DEBUG == 0 && LOG_INFO == 1 && LOG_WARNING == 2 && LOG_ERROR == 3,
