@@ -68,10 +68,10 @@ enum result trial_run(struct arena *arena, const char *what, trial_attempt *atte
 	enum region region;
 	enum result result = trial_try_both(&trial, wanted, &region);
 
+	if (result == RESULT_OK)
+		*found = region;
 	if (result == RESULT_OK && wanted != REGION_AUTO && region != wanted)
 		result = trial_refuse_region(arena, &trial, region);
 	*sentence = trial.sentence;
-	TRY(result);
-	*found = region;
-	return RESULT_OK;
+	return result;
 }

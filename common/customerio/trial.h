@@ -12,9 +12,9 @@
 typedef enum result trial_attempt(void *context, enum region *region, struct slice *sentence);
 
 // RESULT_OK: the credentials are good in `wanted`, or in *found where `wanted` is REGION_AUTO, which tries us first.
-// RESULT_INVALID: they were refused, or belong to the other region; the sentence says which. RESULT_UNAVAILABLE: not
-// known, since Customer.io could not be reached, or does not answer as it should; the sentence says so, and is empty
-// where it is not Customer.io's doing. Else what `between` returned.
+// RESULT_INVALID: they were refused, or belong to the other region, which is then *found; the sentence says which.
+// RESULT_UNAVAILABLE: not known, since Customer.io could not be reached, or does not answer as it should; the sentence
+// says so, and is empty where it is not Customer.io's doing. Else what `between` returned.
 //
 // `what` names the credentials in sentences, such as "App API key".
 enum result trial_run(struct arena *arena, const char *what, trial_attempt *attempt, void *context, enum region wanted,
