@@ -13,12 +13,16 @@ import urllib.parse
 import pytest
 
 import feed
+from customerio import Emulator
 from stack import BUILD, PACE, Stack, free_port, functions, wait_until
 
 MARK = "zq" + secrets.token_hex(8)  # is in all that must not be seen
 ROOT_KEY = f"root-key-{MARK}"
 SIGNING_SECRET = f"signing-secret-{MARK}"
 KEYS = {"CIOBRIDGE_ADMIN_TOKEN": ROOT_KEY, "CIOBRIDGE_MASTER_KEY": f"master-key-{MARK}-of-some-length"}
+# Of Customer.io's accounts. The site id is none of them: it is shown.
+CREDENTIALS = {"app_key": f"app-key-{MARK}", "track_key": f"track-key-{MARK}", "pipelines_key": f"write-key-{MARK}"}
+SITE_ID = "a-site-id"
 OTHER_MASTER_KEY = f"another-master-key-{MARK}-of-some-length"
 HEADERS = {"Referer": f"http://{MARK}/", "User-Agent": MARK, "Cookie": f"session={MARK}", "X-Forwarded-For": MARK,
            "X-Request-Id": MARK}
@@ -30,8 +34,8 @@ STATUSES = {200, 201, 204, 400, 401, 403, 404, 405, 413, 415, 422, 503}
 class Walk:
     """Calls with secrets and addresses in every place that a client can think of."""
 
-    def __init__(self, service):
-        self.service, self.slug = service, service.project()
+    def __init__(self, service, customerio):
+        self.service, self.slug, self.customerio = service, service.project(), customerio
         self.optouts, self.settings = f"/optouts/{self.slug}", f"/settings/{self.slug}"
         self.webhook = f"/webhook/{self.slug}"
         self.numbers = itertools.count()
@@ -64,6 +68,29 @@ class Walk:
                 self.good("DELETE", f"{self.settings}/keys/{answer.json()['id']}")
         for path in ("/settings", self.settings, f"{self.settings}/keys"):
             self.good("GET", path, key=self.keys["admin"])
+
+    def connection_calls(self):
+        """Customer.io accepts and refuses, and repeats what it was given; nobody may repeat that."""
+        account = self.customerio.account(site_id=SITE_ID, **CREDENTIALS)
+        secrets_of = {"app": {"api_key": account.app_key}, "pipelines": {"write_key": account.pipelines_key},
+                      "track": {"site_id": SITE_ID, "api_key": account.track_key}}
+        for section, body in secrets_of.items():
+            path, secret = f"{self.settings}/{section}", [value for value in body.values() if MARK in value][0]
+            said = {"errors": [{"detail": f"no key {secret}"}], "meta": {"error": secret}, "message": secret}
+            for fault in ({"status": 401, "body": said}, {"status": 500, "body": secret}, {"reset": True},
+                          {"status": 301, "headers": {"Location": f"http://127.0.0.1:1/{secret}?{secret}"}},
+                          {"status": 200, "body": f'{{"region":"{secret}","topics":[{{"id":"{secret}"}}]'}):
+                self.customerio.fault(api=section, do=fault)
+                assert self.call("PUT", path, body).status in (200 if section == "pipelines" else 503, 422, 503)
+                self.customerio.heal()
+            self.good("PUT", path, body, headers=HEADERS)
+            self.call("PUT", path, body | {"region": "eu"})
+            for name, value in body.items():
+                self.call("PUT", path, body | {name: f"{MARK}:{value}"})
+                self.call("PUT", path, body | {name: [value]})
+                self.call("PUT", path, body | {name: value * 50})
+            self.good("PUT", path, {} if section == "app" else {"enabled": True})
+        self.good("GET", self.settings, key=self.keys["read"])
 
     def optouts_calls(self):
         at = self.optouts
@@ -168,17 +195,20 @@ def stored(service):
 def walk(tmp_path_factory):
     """All of it, over when the tests look at what is left: files and everything's output."""
     directory = tmp_path_factory.mktemp("walk")
-    service, other = start(directory, "first", **KEYS), None
+    customerio = Emulator().start()
+    service, other = start(directory, "first", **KEYS, **customerio.variables()), None
     try:
-        made = Walk(service.start())
-        for part in (made.settings_calls, made.optouts_calls, made.webhook_calls, made.wrong_calls, made.wrong_keys,
-                     made.no_requests, made.blows):
+        made = Walk(service.start(), customerio)
+        for part in (made.settings_calls, made.connection_calls, made.optouts_calls, made.webhook_calls,
+                     made.wrong_calls, made.wrong_keys, made.no_requests, made.blows):
             part()
         made.stored = list(stored(service))
         service.stop()
         # The same state under another master key: nothing that was sealed can be opened.
         made.service = other = start(directory, "second", **KEYS | {"CIOBRIDGE_MASTER_KEY": OTHER_MASTER_KEY}).start()
         assert made.report(feed.event("unsubscribed", made.address(), 1)).status == 503
+        shown = other.get(f"/settings/{made.slug}").json()
+        assert not [section for section in ("app", "track", "pipelines") if shown[section]["configured"]]
         other.stop()
         made.files = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
         yield made
@@ -186,6 +216,7 @@ def walk(tmp_path_factory):
         for each in (service, other):
             if each:
                 each.abandon()
+        customerio.stop()
 
 
 def is_data(path):
@@ -202,7 +233,8 @@ def test_files_and_output_tell_nothing(walk):
 def test_something_was_written(walk):
     """The faults were met, and looking for the mark finds it where it may be."""
     said = b"".join(content for path, content in walk.files.items() if path.name in ("first", "second")).decode()
-    for words in ('"level":"debug"', "a process ended", "store lost", "webhook secret cannot be opened"):
+    for words in ('"level":"debug"', "a process ended", "store lost", "webhook secret cannot be opened",
+                  "credentials cannot be opened"):
         assert words in said, words
     access = b"".join(content for path, content in walk.files.items() if path.name.startswith("access.log"))
     logged = {json.loads(line)["status"] for line in access.splitlines()}
@@ -213,13 +245,14 @@ def test_something_was_written(walk):
 
 def test_redis_holds_no_secret_in_clear(walk):
     kept = [*walk.stored, *(repr(content) for path, content in walk.files.items() if is_data(path))]
-    for secret in (SIGNING_SECRET, *KEYS.values(), OTHER_MASTER_KEY, *walk.keys.values()):
+    for secret in (SIGNING_SECRET, *CREDENTIALS.values(), *KEYS.values(), OTHER_MASTER_KEY, *walk.keys.values()):
         assert not [text[:200] for text in kept if secret in text]
 
 
 def test_answers_give_no_secret_away(walk):
+    hidden = (SIGNING_SECRET, *CREDENTIALS.values(), *KEYS.values(), *walk.keys.values())
     for status, text in walk.answers:
-        assert not [secret for secret in (SIGNING_SECRET, *KEYS.values(), *walk.keys.values()) if secret in text], text
+        assert not [secret for secret in hidden if secret in text], text
         assert status < 400 or MARK not in text, text
 
 
