@@ -19,9 +19,10 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 # Names that exist in Debian 12 and 13.
 BUILD_PACKAGES = gcc libc6-dev make libfcgi-dev libhiredis-dev libjansson-dev libssl-dev libcurl4-openssl-dev \
                  zlib1g-dev ca-certificates nginx redis-server curl openssl
-TEST_PACKAGES = libcriterion-dev python3 python3-pytest clang libclang-rt-dev valgrind universal-ctags
 # Node may have come from elsewhere.
-BENCH_PACKAGES = wrk python3 $(if $(shell command -v npm),,nodejs npm)
+NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
+TEST_PACKAGES = libcriterion-dev python3 python3-pytest clang libclang-rt-dev valgrind universal-ctags $(NODE_PACKAGES)
+BENCH_PACKAGES = wrk python3 $(NODE_PACKAGES)
 
 STANDARD = -std=gnu17 -D_GNU_SOURCE -Icommon
 WARNINGS = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \
@@ -68,7 +69,7 @@ demo: all ## a walk through it on its own, every request shown as a curl line
 	@deploy/demo $(BUILD)
 
 test: deps ## every test: unit, functions, end to end
-	@$(again) executables tests
+	@$(again) executables tests $(BUILD)/clients/node_modules
 	@tests/run --build $(BUILD) $(TESTS) $(REPLAYS)
 
 lint: deps ## the rules of the house, and every warning of both compilers
@@ -81,7 +82,7 @@ sanitize: deps ## every test under the address and undefined behaviour sanitizer
 	@$(again) sanitized BUILD=$(BUILD)/sanitize OPTIMISE='-O1 -g' \
 	          EXTRA_CFLAGS='$(SANITIZE)' EXTRA_LDFLAGS='$(SANITIZE)'
 
-sanitized: executables tests
+sanitized: executables tests $(BUILD)/clients/node_modules
 	@tests/run --build $(BUILD) $(TESTS) $(REPLAYS)
 
 valgrind: deps ## the unit and function tests under valgrind
@@ -176,7 +177,8 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libcommon.a
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lfcgi
 
-$(BUILD)/bench/node_modules: tests/bench/package.json
+# What the clients of tests/clients and the peers of tests/bench are made of; the former are pinned.
+$(BUILD)/%/node_modules: tests/%/package.json
 	@mkdir -p $(@D)
 	cp $< $(@D)
 	npm install --prefix $(@D) --no-package-lock --no-audit --no-fund

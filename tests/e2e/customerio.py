@@ -170,7 +170,7 @@ class Account:
 
 
 def request(base, method, target, body=None, headers=None, timeout_s=60):
-    """(status, headers, body) of a request to one of the emulator's base URLs. A body that is not bytes is sent as JSON."""
+    """(status, headers, body) of a request to one of the base URLs. A body that is not bytes is sent as JSON."""
     place = urllib.parse.urlsplit(base)
     headers = dict(headers or {})
     if body is not None and not isinstance(body, bytes):

@@ -179,7 +179,7 @@ def check_lengths(tree):
 
 def check_layout(tree):
     """Columns, tabs, ends of lines."""
-    for path in tree.paths(r".*\.([chs]|py|lua|sh|in|json|md)", "Makefile", "deploy/deps", "tests/run", r"\.ci/.*"):
+    for path in tree.paths(r".*\.([chs]|py|mjs|lua|sh|in|json|md)", "Makefile", "deploy/deps", "tests/run", r"\.ci/.*"):
         text = tree.text[path]
         if text and (not text.endswith("\n") or text.endswith("\n\n")):
             yield Fault(path, text.count("\n"), "a file ends with one line end")
@@ -189,7 +189,7 @@ def check_layout(tree):
                 yield Fault(path, number, "space at the end of the line")
             if not path.endswith((".md", ".json")) and len(line.expandtabs(TAB)) > COLUMNS:
                 yield Fault(path, number, f"more than {COLUMNS} columns")
-            if path.endswith((".c", ".h")):
+            if path.endswith((".c", ".h", ".mjs")):
                 if re.match(r" +\t", line) or (re.match(r" +\S", line) and re.search(r"[;{}]$", before)):
                     yield Fault(path, number, "indentation is by tabs")
                 if line.strip() and not line.lstrip().startswith("//"):
@@ -214,7 +214,7 @@ def check_words(tree):
 
 def check_purpose(tree):
     """Each header, and each .c without one, begins by saying what it is for."""
-    for path in tree.paths(r"(common|functions|deploy)/.*\.[ch]"):
+    for path in tree.paths(r"(common|functions|deploy)/.*\.[ch]", r"tests/.*\.mjs"):
         has_header = path.endswith(".c") and path[:-1] + "h" in tree.text
         if not has_header and not tree.text[path].startswith("// "):
             yield Fault(path, 1, "begins with a comment that says what it is for")
