@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 #define PIECE_SIZE 16384L // bytes that a sink gets at most
-#define USER_AGENT "ciobridge"
+#define CODE_TOO_LARGE 100 // CURLE_TOO_LARGE
 
 struct http_client {
 	// By any_address: a connection that was opened to any address must not be used again by a request that wants a
@@ -48,14 +48,12 @@ struct http_client *http_client_new(const struct http_options *options)
 		return NULL;
 	}
 	client->options = *options;
-	for (size_t i = 0; i < COUNT_OF(client->connections); i++) {
-		client->connections[i] = curl_multi_init();
-		if (client->connections[i] == NULL) {
-			http_client_free(client);
-			return NULL;
-		}
-	}
-	return client;
+	client->connections[0] = curl_multi_init();
+	client->connections[1] = curl_multi_init();
+	if (client->connections[0] != NULL && client->connections[1] != NULL)
+		return client;
+	http_client_free(client);
+	return NULL;
 }
 
 void http_client_free(void *object)
@@ -64,8 +62,8 @@ void http_client_free(void *object)
 
 	if (client == NULL)
 		return;
-	for (size_t i = 0; i < COUNT_OF(client->connections); i++)
-		curl_multi_cleanup(client->connections[i]);
+	curl_multi_cleanup(client->connections[0]);
+	curl_multi_cleanup(client->connections[1]);
 	curl_global_cleanup();
 	free(client);
 }
@@ -124,12 +122,10 @@ static size_t http_take_header(char *bytes, size_t size, size_t count, void *con
 
 static enum result http_gather(struct http_transfer *transfer, struct slice piece)
 {
-	struct buffer *body = transfer->body;
-
-	if (piece.length > body->limit - body->length)
+	if (piece.length > transfer->body->limit - transfer->body->length)
 		return RESULT_TOO_LARGE;
-	buffer_append(body, piece);
-	return buffer_failed(body) ? RESULT_NO_MEMORY : RESULT_OK;
+	buffer_append(transfer->body, piece);
+	return buffer_failed(transfer->body) ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
 static size_t http_take_body(char *bytes, size_t size, size_t count, void *context)
@@ -163,7 +159,7 @@ static void http_set_rules(struct http_transfer *transfer)
 	HTTP_SET(transfer, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	// An identifier in a path is not to be taken for a step upwards.
 	HTTP_SET(transfer, CURLOPT_PATH_AS_IS, 1L);
-	HTTP_SET(transfer, CURLOPT_USERAGENT, USER_AGENT);
+	HTTP_SET(transfer, CURLOPT_USERAGENT, "ciobridge");
 	HTTP_SET(transfer, CURLOPT_BUFFERSIZE, PIECE_SIZE);
 	HTTP_SET(transfer, CURLOPT_HEADERFUNCTION, http_take_header);
 	HTTP_SET(transfer, CURLOPT_HEADERDATA, transfer);
@@ -178,13 +174,13 @@ static void http_set_limits(struct http_transfer *transfer)
 	HTTP_SET(transfer, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_TIMEOUT_MS);
 	// The resolver's thread would otherwise be waited for when a call is broken off, however long it takes.
 	HTTP_SET(transfer, CURLOPT_QUICK_EXIT, 1L);
+	int64_t timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : HTTP_TIMEOUT_MS;
 	if (request->sink == NULL) {
-		HTTP_SET(transfer, CURLOPT_TIMEOUT_MS,
-		         (long)(request->timeout_ms > 0 ? request->timeout_ms : HTTP_TIMEOUT_MS));
+		HTTP_SET(transfer, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 		return;
 	}
 	HTTP_SET(transfer, CURLOPT_LOW_SPEED_LIMIT, (long)HTTP_SLOWEST_BYTES);
-	HTTP_SET(transfer, CURLOPT_LOW_SPEED_TIME, (long)HTTP_SLOWEST_S);
+	HTTP_SET(transfer, CURLOPT_LOW_SPEED_TIME, (long)(timeout_ms / 1000));
 }
 
 // libcurl takes strings with a NUL and keeps a copy for as long as the call lasts; ours is wiped.
@@ -267,11 +263,9 @@ static enum result http_check_request(const struct http_request *request)
 {
 	if (!http_is_printable(request->url, '!') || slice_contains(http_host(request), '@'))
 		return RESULT_INVALID;
-	if (slice_starts_with(request->url, SLICE("https://")))
-		return RESULT_OK;
-	if (!slice_starts_with(request->url, SLICE("http://")))
-		return RESULT_INVALID;
-	return request->any_address ? RESULT_OK : RESULT_FORBIDDEN;
+	if (slice_starts_with(request->url, SLICE("http://")))
+		return request->any_address ? RESULT_OK : RESULT_FORBIDDEN;
+	return slice_starts_with(request->url, SLICE("https://")) ? RESULT_OK : RESULT_INVALID;
 }
 
 static enum result http_prepare(struct http_transfer *transfer, struct arena *arena)
@@ -374,19 +368,30 @@ static void http_read_answer(struct http_transfer *transfer, struct arena *arena
 	answer->retry_after_ms = http_read_retry_after(transfer);
 }
 
+// To libcurl a single header over its own limit is a want of memory, before 8.6 gave it a name.
+static bool http_has_begun(const struct http_transfer *transfer)
+{
+	curl_off_t first_us = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_us);
+	return first_us > 0;
+}
+
 static enum result http_judge(const struct http_transfer *transfer, CURLcode code)
 {
 	if (transfer->broken != RESULT_OK)
 		return transfer->broken;
 	if (transfer->wrong_address && !transfer->tried_address)
 		return RESULT_FORBIDDEN;
-	switch (code) {
+	switch ((int)code) {
 	case CURLE_OK:
 		return RESULT_OK;
 	case CURLE_URL_MALFORMAT:
 		return RESULT_INVALID;
 	case CURLE_OUT_OF_MEMORY:
-		return RESULT_NO_MEMORY;
+		return http_has_begun(transfer) ? RESULT_TOO_LARGE : RESULT_NO_MEMORY;
+	case CODE_TOO_LARGE:
+		return RESULT_TOO_LARGE;
 	default:
 		return RESULT_UNAVAILABLE;
 	}
@@ -394,18 +399,14 @@ static enum result http_judge(const struct http_transfer *transfer, CURLcode cod
 
 static const char *http_reason(enum result result, CURLcode code)
 {
-	switch (result) {
-	case RESULT_FORBIDDEN:
-		return "it is no public address, or not https";
-	case RESULT_TOO_LARGE:
-		return "its answer is too long";
-	case RESULT_INVALID:
-		return "the request cannot be sent";
-	case RESULT_UNAVAILABLE:
-		return curl_easy_strerror(code);
-	default:
-		return "out of memory";
-	}
+	static const char *const reasons[] = {
+		[RESULT_FORBIDDEN] = "it is no public address, or not https",
+		[RESULT_TOO_LARGE] = "its answer is too long",
+		[RESULT_INVALID] = "the request cannot be sent",
+		[RESULT_NO_MEMORY] = "out of memory",
+	};
+
+	return result == RESULT_UNAVAILABLE ? curl_easy_strerror(code) : reasons[result];
 }
 
 static enum result http_exchange(struct http_transfer *transfer, struct arena *arena, struct http_answer *answer,
@@ -429,6 +430,8 @@ enum result http_call(struct http_client *client, struct arena *arena, const str
 	if (result != RESULT_OK && !transfer.by_caller) {
 		struct slice host = http_host(request);
 
+		while (slice_contains(host, '@'))
+			slice_split(&host, '@');
 		answer->fault = arena_format(arena, "%.*s: %s", (int)host.length, host.data, http_reason(result, code));
 	}
 	return result;

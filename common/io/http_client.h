@@ -20,8 +20,7 @@
 #define HTTP_HEADERS_MAXIMUM ((size_t)64 << 10)      // bytes of an answer's headers
 #define HTTP_SECRET_MAXIMUM ((size_t)1024)           // bytes of a user, password or bearer token
 #define HTTP_RETRY_AFTER_MAXIMUM_MS INT64_C(3600000) // what a peer asks beyond that counts as that
-#define HTTP_SLOWEST_BYTES 100                       // a second, over HTTP_SLOWEST_S, of what goes into a sink
-#define HTTP_SLOWEST_S 30
+#define HTTP_SLOWEST_BYTES 100                       // a second, of what goes into a sink
 
 struct http_client;
 
@@ -51,7 +50,9 @@ struct http_request {
 	struct slice user, password, bearer;
 	struct slice body;   // data NULL: none
 	bool any_address;    // http and addresses that are not public too
-	int64_t timeout_ms;  // of the whole call; 0: HTTP_TIMEOUT_MS. With a sink a stall counts instead
+	// Of the whole call; 0: HTTP_TIMEOUT_MS. With a sink: for how long, in whole seconds, less than HTTP_SLOWEST_BYTES
+	// may come.
+	int64_t timeout_ms;
 	size_t answer_limit; // bytes of a body that is gathered
 	// Takes the body of a 2xx in pieces as they come, instead of its being gathered. While it works nothing is
 	// read, so it may take its time (and looks after its own patience). What it returns, unless RESULT_OK, breaks
