@@ -5,11 +5,9 @@
 // the query has to repeat the name, since nothing brings it back.
 #include "project/project.h"
 #include "project/webhook_settings.h"
-#include "settings.h"
 
-#define APP_NONE SLICE("{\"configured\":false,\"region\":null,\"last_import\":null}")
-#define TRACK_NONE SLICE("{\"configured\":false,\"enabled\":false,\"region\":null,\"site_id\":null}")
-#define PIPELINES_NONE SLICE("{\"configured\":false,\"enabled\":false,\"region\":null}")
+#include "connection.h"
+
 #define APPFUNNEL_NONE SLICE("{\"enabled\":false,\"to\":\"pipelines\",\"consent\":false,\"secrets\":[]}")
 
 static void project_write(struct slice slug, struct slice name, struct json_writer *out)
@@ -66,11 +64,14 @@ static enum result projects_handle_get(struct request *request, struct answer *a
 	json_open_object(out);
 	json_member_text(out, "project", project);
 	json_member_text(out, "name", name);
-	section_write(out, "app", APP_NONE);
+	json_key(out, "app");
+	TRY(connection_show(request, CONNECTION_APP, out));
 	json_key(out, "webhook");
 	TRY(webhook_settings_write(request->store, request->arena, project, request->config->public_url, out));
-	section_write(out, "track", TRACK_NONE);
-	section_write(out, "pipelines", PIPELINES_NONE);
+	json_key(out, "track");
+	TRY(connection_show(request, CONNECTION_TRACK, out));
+	json_key(out, "pipelines");
+	TRY(connection_show(request, CONNECTION_PIPELINES, out));
 	section_write(out, "appfunnel", APPFUNNEL_NONE);
 	section_write(out, "destination", SLICE("null"));
 	section_write(out, "page", SLICE("null"));

@@ -16,4 +16,9 @@ extern const struct endpoint keys_create, keys_list, keys_delete;
 // webhook.c
 extern const struct endpoint webhook_put, webhook_patch, webhook_delete;
 
+// app.c, track.c, pipelines.c
+extern const struct endpoint app_put, app_patch, app_delete;
+extern const struct endpoint track_put, track_patch, track_delete;
+extern const struct endpoint pipelines_put, pipelines_patch, pipelines_delete;
+
 #endif

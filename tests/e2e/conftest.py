@@ -1,6 +1,7 @@
 """What end-to-end tests start with: the service, shared by all tests or for one alone."""
 import pytest
 
+from customerio import Emulator
 from stack import Redis, Stack
 
 
@@ -33,6 +34,13 @@ def new_stack(tmp_path_factory):
 def own_stack(new_stack):
     """A running service of one test's own."""
     return new_stack().start()
+
+
+@pytest.fixture
+def customerio():
+    """A Customer.io of one test's own."""
+    with Emulator() as emulator:
+        yield emulator
 
 
 @pytest.fixture

@@ -149,6 +149,20 @@ def walk_settings(walk):
     walk.call("GET", project, status=200)
 
 
+def walk_connections(walk, account):
+    project = "/settings/{project}"
+    credentials = {"app": {"api_key": account.app_key, "region": "auto"},
+                   "track": {"site_id": account.site_id, "api_key": account.track_key, "region": account.region},
+                   "pipelines": {"write_key": account.pipelines_key}}
+    for section, body in credentials.items():
+        walk.call("PUT", f"{project}/{section}", body, status=200)
+        walk.call("PATCH", f"{project}/{section}", {} if section == "app" else {"enabled": True}, status=200)
+        walk.call("PATCH", f"{project}/{section}", {"region": "us"}, status=422)
+    walk.call("GET", project, status=200)
+    for section in credentials:
+        walk.call("DELETE", f"{project}/{section}", status=204)
+
+
 def walk_webhook(walk):
     webhook = "/webhook/{project}"
     person = {"email_address": "jo@example.com", "identifiers": {"id": "1", "email": "jo@example.com"}}
@@ -232,9 +246,10 @@ def walk_csv_upload(walk):
     walk.call("POST", upload, b"name\nAnn\n", status=422, headers={"Content-Type": "text/csv"})
 
 
-def test_answers_are_as_described(stack):
-    walk = Walk(stack)
+def test_answers_are_as_described(new_stack, customerio):
+    walk = Walk(new_stack(**customerio.variables()).start())
     walk_settings(walk)
+    walk_connections(walk, customerio.account(region="eu"))
     walk_webhook(walk)
     walk_optouts(walk)
     walk_reports(walk)

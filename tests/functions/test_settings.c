@@ -231,6 +231,15 @@ Test(settings_access, each_role_may_what_it_may)
 		{"PUT /settings/{project}/webhook", "{}", {401, 401, 200, 200, 403, 403, 403, 403}},
 		{"PATCH /settings/{project}/webhook", "{}", {401, 401, 200, 200, 403, 403, 403, 403}},
 		{"DELETE /settings/{project}/webhook", NULL, {401, 401, 204, 204, 403, 403, 403, 403}},
+		{"PUT /settings/{project}/app", "{}", {401, 401, 200, 200, 403, 403, 403, 403}},
+		{"PATCH /settings/{project}/app", "{}", {401, 401, 200, 200, 403, 403, 403, 403}},
+		{"DELETE /settings/{project}/app", NULL, {401, 401, 204, 204, 403, 403, 403, 403}},
+		{"PUT /settings/{project}/track", "{}", {401, 401, 200, 200, 403, 403, 403, 403}},
+		{"PATCH /settings/{project}/track", "{}", {401, 401, 200, 200, 403, 403, 403, 403}},
+		{"DELETE /settings/{project}/track", NULL, {401, 401, 204, 204, 403, 403, 403, 403}},
+		{"PUT /settings/{project}/pipelines", "{}", {401, 401, 200, 200, 403, 403, 403, 403}},
+		{"PATCH /settings/{project}/pipelines", "{}", {401, 401, 200, 200, 403, 403, 403, 403}},
+		{"DELETE /settings/{project}/pipelines", NULL, {401, 401, 204, 204, 403, 403, 403, 403}},
 		{"GET /healthz", NULL, {200, 200, 200, 200, 200, 200, 200, 200}},
 	};
 	AUTO(service_close) struct service service = service_open(&function);
@@ -257,6 +266,7 @@ Test(settings_access, a_stranger_learns_nothing_about_projects)
 	EXPECT_STATUS(CALL(&service, "POST /settings/no-such-project/keys", .key = service.root,
 	                   .body = "{\"role\":\"read\"}"), 404);
 	EXPECT_STATUS(CALL(&service, "PUT /settings/no-such-project/webhook", .key = service.root, .body = "{}"), 404);
+	EXPECT_STATUS(CALL(&service, "PUT /settings/no-such-project/app", .key = service.root, .body = "{}"), 404);
 }
 
 Test(settings_access, a_revoked_key_is_worth_nothing)
