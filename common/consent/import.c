@@ -1,6 +1,7 @@
 // The course of an import. It is read in import_read.c and taken back in undo.c.
 #include "codec/crypt.h"
 #include "consent/import_job.h"
+#include "consent/import_run.h"
 #include "project/project.h"
 
 #include <string.h>
@@ -68,7 +69,7 @@ static enum result import_forget_pages(struct store *store, struct arena *arena,
 	return RESULT_OK;
 }
 
-static enum result import_remove(struct store *store, struct arena *arena, struct slice project, struct slice id)
+enum result import_remove(struct store *store, struct arena *arena, struct slice project, struct slice id)
 {
 	struct key_name jobs = project_key(project, "jobs"), job = import_job_key(project, id, ""),
 			errors = import_job_key(project, id, ":errors");
@@ -105,8 +106,8 @@ static enum result imports_prune(struct store *store, struct arena *arena, struc
 	return RESULT_OK;
 }
 
-enum result import_start(struct store *store, struct arena *arena, struct slice project, struct slice id,
-                         const char *kind, int64_t now_ms)
+enum result import_register(struct store *store, struct arena *arena, struct slice project, struct slice id,
+                            const char *kind, enum import_status status, int64_t now_ms)
 {
 	struct key_name jobs = project_key(project, "jobs"), job = import_job_key(project, id, ""),
 			errors = import_job_key(project, id, ":errors");
@@ -116,7 +117,7 @@ enum result import_start(struct store *store, struct arena *arena, struct slice 
 		return RESULT_NO_MEMORY;
 	store_send_script(store, &import_start_script, 3,
 	                  ARGUMENTS(key_slice(&jobs), key_slice(&job), key_slice(&errors), id, slice_of(kind), now,
-	                            silence));
+	                            silence, slice_of(import_status_name(status))));
 	TRY(store_receive(store, arena, &reply));
 	if (reply_integer(reply) == 0)
 		return RESULT_CONFLICT;
@@ -126,9 +127,14 @@ enum result import_start(struct store *store, struct arena *arena, struct slice 
 	return store_confirm(store, arena);
 }
 
-// `fields`: names and values; the first place is left free for the key.
-static enum result import_update(struct store *store, struct arena *arena, struct slice project, struct slice id,
-                                 struct slice *fields, size_t count)
+enum result import_start(struct store *store, struct arena *arena, struct slice project, struct slice id,
+                         const char *kind, int64_t now_ms)
+{
+	return import_register(store, arena, project, id, kind, IMPORT_RUNNING, now_ms);
+}
+
+enum result import_update(struct store *store, struct arena *arena, struct slice project, struct slice id,
+                          struct slice *fields, size_t count)
 {
 	struct key_name key = import_job_key(project, id, "");
 	const struct reply *reply;
@@ -139,27 +145,42 @@ static enum result import_update(struct store *store, struct arena *arena, struc
 	}
 	store_send_script(store, &import_update_script, 1, fields, count);
 	TRY(store_receive(store, arena, &reply));
+	if (reply_integer(reply) == 2)
+		return RESULT_CONFLICT;
 	return reply_integer(reply) == 1 ? RESULT_OK : RESULT_NOT_FOUND;
+}
+
+enum result import_save(struct store *store, struct arena *arena, struct slice project, struct slice id,
+                        const struct import_state *state)
+{
+	size_t count = 7 + 2 * (state->counter_count + state->note_count);
+	struct slice *fields = arena_array(arena, count, sizeof(*fields)), *next = fields + 1;
+	if (fields == NULL)
+		return RESULT_NO_MEMORY;
+	*next++ = SLICE("step");
+	*next++ = slice_of(state->step);
+	*next++ = SLICE("done");
+	*next++ = number_text(arena, state->done);
+	*next++ = SLICE("total");
+	*next++ = number_text(arena, state->total);
+	for (size_t i = 0; i < state->counter_count; i++) {
+		*next++ = arena_format(arena, IMPORT_RESULT_PREFIX "%s", state->counters[i].name);
+		*next++ = number_text(arena, state->counters[i].value);
+	}
+	for (size_t i = 0; i < state->note_count; i++) {
+		*next++ = arena_format(arena, IMPORT_NOTE_PREFIX "%s", state->notes[i].name);
+		*next++ = slice_is_empty(state->notes[i].value) ? SLICE("") : state->notes[i].value;
+	}
+	return import_update(store, arena, project, id, fields, count);
 }
 
 enum result import_progress(struct store *store, struct arena *arena, struct slice project, struct slice id,
                             const char *step, int64_t done, int64_t total, const struct import_counter *counters,
                             size_t count)
 {
-	struct slice *fields = arena_array(arena, 7 + 2 * count, sizeof(*fields)), *next = fields + 1;
-	if (fields == NULL)
-		return RESULT_NO_MEMORY;
-	*next++ = SLICE("step");
-	*next++ = slice_of(step);
-	*next++ = SLICE("done");
-	*next++ = number_text(arena, done);
-	*next++ = SLICE("total");
-	*next++ = number_text(arena, total);
-	for (size_t i = 0; i < count; i++) {
-		*next++ = arena_format(arena, IMPORT_RESULT_PREFIX "%s", counters[i].name);
-		*next++ = number_text(arena, counters[i].value);
-	}
-	return import_update(store, arena, project, id, fields, (size_t)(next - fields));
+	struct import_state state = {
+		.step = step, .done = done, .total = total, .counters = counters, .counter_count = count};
+	return import_save(store, arena, project, id, &state);
 }
 
 enum result import_finish(struct store *store, struct arena *arena, struct slice project, struct slice id,
@@ -200,26 +221,39 @@ enum result import_add_errors(struct store *store, struct arena *arena, struct s
 	return RESULT_OK;
 }
 
-enum result import_ask_undo(struct store *store, struct arena *arena, struct slice project, struct slice id)
+enum result import_fence(struct store *store, struct arena *arena, struct slice project, struct slice id)
 {
-	struct slice fields[] = {SLICE(""), SLICE("undo"), SLICE("1")};
-	struct slice job_text = arena_format(arena, "%.*s %.*s", (int)project.length, project.data, (int)id.length,
-	                                     id.data);
-	struct import_job job;
 	const struct reply *reply;
-	if (job_text.data == NULL)
-		return RESULT_NO_MEMORY;
-	TRY(import_job_load(store, arena, project, id, &job));
-	if (job.undo || job.status == IMPORT_UNDONE)
-		return RESULT_CONFLICT;
 	for (int p = 0; p < PROJECT_PARTITIONS; p++) {
 		struct key_name key = partition_key(project, p, "import:", id);
 		store_send_script(store, &import_fence_script, 1, ARGUMENTS(key_slice(&key)));
 	}
 	for (int p = 0; p < PROJECT_PARTITIONS; p++)
 		TRY(store_receive(store, arena, &reply));
-	store_send_script(store, &import_queue_script, 1, ARGUMENTS(SLICE(IMPORT_UNDO_QUEUE), job_text));
-	TRY(store_receive(store, arena, &reply));
+	return RESULT_OK;
+}
+
+enum result import_enqueue(struct store *store, struct arena *arena, const char *queue, struct slice project,
+                           struct slice id)
+{
+	struct slice entry = arena_format(arena, "%.*s %.*s", (int)project.length, project.data, (int)id.length,
+	                                  id.data);
+	const struct reply *reply;
+	if (entry.data == NULL)
+		return RESULT_NO_MEMORY;
+	store_send_script(store, &import_queue_script, 1, ARGUMENTS(slice_of(queue), entry));
+	return store_receive(store, arena, &reply);
+}
+
+enum result import_ask_undo(struct store *store, struct arena *arena, struct slice project, struct slice id)
+{
+	struct slice fields[] = {SLICE(""), SLICE("undo"), SLICE("1")};
+	struct import_job job;
+	TRY(import_job_load(store, arena, project, id, &job));
+	if (job.undo || job.status == IMPORT_UNDONE)
+		return RESULT_CONFLICT;
+	TRY(import_fence(store, arena, project, id));
+	TRY(import_enqueue(store, arena, IMPORT_UNDO_QUEUE, project, id));
 	// Only what is queued counts as asked for: until here the asking can be repeated.
 	TRY(import_update(store, arena, project, id, fields, COUNT_OF(fields)));
 	return store_confirm(store, arena);

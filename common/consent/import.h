@@ -1,9 +1,9 @@
-// Imports: files and, later, runs through Customer.io's App API, that put many choices into the list at once.
+// Imports: files, and runs through Customer.io's App API (import_run.h), that put many choices into the list at once.
 //
 //   cb:{P}:jobs (zset)             id -> when it was started (ms)
 //   cb:{P}:job:<id> (hash)         kind, status, step, done, total, error, started_at, ended_at; seen_at: when its
-//                                  process last wrote here; "result:<name>" counters; "warning:<n>" JSON; "undo": 1
-//                                  once an undo was asked for
+//                                  process last wrote here; "result:<name>" counters; "warning:<step>" JSON;
+//                                  "undo": 1 once an undo was asked for; "note:<name>" see import_run.h
 //   cb:{P}:job:<id>:errors (list)  pieces of a CSV file with what was wrong; kept IMPORT_ERRORS_KEPT_S, cut at
 //                                  IMPORT_ERRORS_BYTES
 //   cb:{P:NN}:import:<id> (hash)   written by record_choices.lua: page, choices, changes; first, last: its audit

@@ -7,6 +7,7 @@
 
 #define IMPORT_RESULT_PREFIX "result:"
 #define IMPORT_WARNING_PREFIX "warning:"
+#define IMPORT_NOTE_PREFIX "note:"
 
 struct import_job {
 	const struct reply *fields; // names and values
@@ -25,6 +26,25 @@ enum result import_job_load(struct store *store, struct arena *arena, struct sli
 // What a field of the job holds.
 struct slice import_job_text(const struct import_job *job, const char *field); // data NULL: it is not there
 int64_t import_job_number(const struct import_job *job, const char *field);    // 0: it is not there
+
+// import_start for any kind, also of an import that waits (IMPORT_QUEUED).
+enum result import_register(struct store *store, struct arena *arena, struct slice project, struct slice id,
+                            const char *kind, enum import_status status, int64_t now_ms);
+
+// Sets fields. `fields`: names and values; the first place is left free for the key. RESULT_NO_MEMORY when one of them
+// has no data; RESULT_NOT_FOUND; RESULT_CONFLICT when it was cancelled.
+enum result import_update(struct store *store, struct arena *arena, struct slice project, struct slice id,
+                          struct slice *fields, size_t count);
+
+// From here on nothing more of it is recorded, in any partition.
+enum result import_fence(struct store *store, struct arena *arena, struct slice project, struct slice id);
+
+// Puts it into a queue, unless it is there already.
+enum result import_enqueue(struct store *store, struct arena *arena, const char *queue, struct slice project,
+                           struct slice id);
+
+// Forgets an import with all that is kept of it.
+enum result import_remove(struct store *store, struct arena *arena, struct slice project, struct slice id);
 
 // Asked to be undone and not yet so; queued or running.
 bool import_job_is_being_undone(const struct import_job *job);

@@ -1,5 +1,6 @@
 // What is kept of imports, as it is shown.
 #include "consent/import_job.h"
+#include "consent/import_run.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -65,7 +66,9 @@ enum result import_job_load(struct store *store, struct arena *arena, struct sli
 		return RESULT_NOT_FOUND;
 	int64_t silence_ms = reply_integer(reply_at(time, 0)) * 1000 - import_job_number(job, "seen_at");
 	job->status = job_stored_status(job);
-	job->gone = job->status == IMPORT_RUNNING && silence_ms > IMPORT_SILENCE_MS;
+	// One of the kind "api" is never gone: another worker goes on with it.
+	bool has_process = !slice_equal(import_job_text(job, "kind"), SLICE(IMPORT_KIND_API));
+	job->gone = has_process && job->status == IMPORT_RUNNING && silence_ms > IMPORT_SILENCE_MS;
 	if (job->gone)
 		job->status = IMPORT_FAILED;
 	job->undo = import_job_text(job, "undo").data != NULL;

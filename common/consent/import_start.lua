@@ -2,12 +2,12 @@
 -- Registers an import, or one that failed or whose process has gone anew.
 --
 -- KEYS  1 jobs, 2 job, 3 its errors     ARGV  1 id, 2 kind, 3 now (ms), 4 after how long a silence a process is gone
--- (ms)
+-- (ms), 5 status: running | queued
 --
 -- Returns 0 the id is taken, 1 started, 2 started anew.
 
 local jobs, job, errors = KEYS[1], KEYS[2], KEYS[3]
-local id, kind, now, silence = unpack(ARGV)
+local id, kind, now, silence, first = unpack(ARGV)
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -19,6 +19,6 @@ if status then
 	end
 end
 redis.call('DEL', job, errors)
-redis.call('HSET', job, 'kind', kind, 'status', 'running', 'started_at', now, 'seen_at', string.format('%.0f', clock))
+redis.call('HSET', job, 'kind', kind, 'status', first, 'started_at', now, 'seen_at', string.format('%.0f', clock))
 redis.call('ZADD', jobs, now, id)
 return status and 2 or 1
