@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Tests have smaller ones.
+#ifndef ARENA_BLOCK_SIZE
 #define ARENA_BLOCK_SIZE 65536
+#endif
 
 struct arena_block {
 	struct arena_block *next;
@@ -24,6 +27,7 @@ struct arena {
 	struct arena_block *current; // the newest block of ordinary size; may be the first
 	struct arena_deferred *deferred;
 	size_t limit, used;
+	bool failed;
 };
 
 // All memory of a block is zero until it is handed out.
@@ -93,6 +97,7 @@ void arena_reset(struct arena *arena)
 	arena->first->used = 0;
 	arena->current = arena->first;
 	arena->used = 0;
+	arena->failed = false;
 }
 
 // Makes room for `size` bytes. What is larger than a quarter of a block gets its own, so that the rest of the current
@@ -113,14 +118,19 @@ static struct arena_block *arena_make_room(struct arena *arena, size_t size)
 	return block;
 }
 
+static struct arena_block *arena_find_room(struct arena *arena, size_t size, size_t padded)
+{
+	return size > arena->limit - arena->used || size > PTRDIFF_MAX / 2 ? NULL : arena_make_room(arena, padded);
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
-	if (size > arena->limit - arena->used || size > PTRDIFF_MAX / 2)
-		return NULL;
 	size_t padded = (size + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
-	struct arena_block *block = arena_make_room(arena, padded);
-	if (block == NULL)
+	struct arena_block *block = arena_find_room(arena, size, padded);
+	if (block == NULL) {
+		arena->failed = true;
 		return NULL;
+	}
 	void *memory = (char *)block->bytes + block->used;
 	block->used += padded;
 	arena->used += size;
@@ -132,8 +142,18 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 	size_t total;
 
 	if (__builtin_mul_overflow(count, size, &total))
-		return NULL;
+		total = SIZE_MAX; // over any limit
 	return arena_alloc(arena, total);
+}
+
+void arena_fail(struct arena *arena)
+{
+	arena->failed = true;
+}
+
+bool arena_failed(const struct arena *arena)
+{
+	return arena->failed;
 }
 
 struct slice arena_copy(struct arena *arena, struct slice slice)

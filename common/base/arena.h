@@ -23,6 +23,11 @@ void *arena_alloc(struct arena *arena, size_t size);
 // As arena_alloc for `count` things of `size` bytes; NULL also when the product overflows.
 void *arena_array(struct arena *arena, size_t count, size_t size);
 
+// Has it refused anything since it was new or reset, or could something else not be allocated that was to live as long
+// (arena_fail)? What was read or refused on the way may then be wrong for that reason alone.
+bool arena_failed(const struct arena *arena);
+void arena_fail(struct arena *arena);
+
 // A copy of the bytes, followed by a NUL that is not counted. data is NULL when there is no memory.
 struct slice arena_copy(struct arena *arena, struct slice slice);
 

@@ -22,6 +22,7 @@ struct buffer *buffer_new(struct arena *arena, size_t limit)
 	if (buffer == NULL || !arena_defer(arena, buffer_release, buffer))
 		return NULL;
 	buffer->limit = limit;
+	buffer->arena = arena;
 	return buffer;
 }
 
@@ -32,6 +33,8 @@ static bool buffer_grow(struct buffer *buffer, size_t needed)
 	while (capacity < needed)
 		capacity = capacity > buffer->limit / 2 ? buffer->limit : capacity * 2;
 	char *data = realloc(buffer->data, capacity);
+	if (data == NULL && buffer->arena != NULL)
+		arena_fail(buffer->arena);
 	if (data == NULL)
 		return false;
 	buffer->data = data;

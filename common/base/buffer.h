@@ -14,6 +14,7 @@ struct buffer {
 	size_t length, capacity;
 	size_t limit; // bytes
 	bool failed;
+	struct arena *arena; // told by arena_fail when there is no memory; may be NULL
 };
 
 // An empty buffer that may grow to `limit` bytes and is freed with the arena. NULL without memory.

@@ -104,6 +104,11 @@ void function_answer(const struct function *function, struct request *request, s
 	*answer = (struct answer){.arena = request->arena};
 	answer_empty(answer, 204);
 	enum result result = function_run(function, request, answer);
+	// A parameter that found no room looks like one that is not there, or not valid.
+	if (arena_failed(request->arena)) {
+		request->problem = (struct problem){.detail = NULL};
+		result = RESULT_NO_MEMORY;
+	}
 	if (result != RESULT_OK)
 		problem_write(request, result, answer);
 }

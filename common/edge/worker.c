@@ -154,7 +154,9 @@ static enum result worker_write_piece(const struct worker *worker, struct reques
 	if (!out)
 		return RESULT_NO_MEMORY;
 	TRY(answer->produce(request, answer->context, piece, out, more));
-	return buffer_failed(out) ? RESULT_NO_MEMORY : fcgi_write(worker->fcgi, buffer_slice(out));
+	if (buffer_failed(out) || arena_failed(piece) || arena_failed(worker->arena))
+		return RESULT_NO_MEMORY;
+	return fcgi_write(worker->fcgi, buffer_slice(out));
 }
 
 static void worker_write_stream(const struct worker *worker, struct request *request, struct answer *answer)

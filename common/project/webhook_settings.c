@@ -97,7 +97,10 @@ void webhook_settings_open(struct arena *arena, struct slice project, struct sli
 	for (size_t i = 0; i < settings->secret_count; i++) {
 		struct webhook_secret secret = settings->secrets[i];
 
-		if (webhook_secret_open(arena, project, master_key, &secret) == RESULT_OK)
+		enum result result = webhook_secret_open(arena, project, master_key, &secret);
+		if (result == RESULT_NO_MEMORY)
+			arena_fail(arena);
+		if (result == RESULT_OK)
 			settings->secrets[kept++] = secret;
 		else
 			LOG(LOG_ERROR, "webhook secret cannot be opened", {"project", project}, {"secret", secret.id});

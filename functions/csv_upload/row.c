@@ -111,5 +111,8 @@ enum result row_take(struct upload *upload, const struct csv_row *cells)
 		row_refuse(&row, cells->fault);
 	else if (row_find_recipient(upload, &row) && row_find_time(upload, &row))
 		TRY(row_take_cells(upload, &row));
+	// What there was no room for looks like a row that is no good.
+	if (arena_failed(upload->scratch))
+		return RESULT_NO_MEMORY;
 	return tally_row(upload, cells, row.error, row.choices, row.opt_outs);
 }

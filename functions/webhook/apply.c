@@ -159,6 +159,9 @@ enum result webhook_apply(struct store *store, struct arena *arena, const struct
 	enum result result = apply_event(&application);
 	if (result == RESULT_UNAVAILABLE || result == RESULT_NO_MEMORY)
 		return result;
+	// What there was no room for looks like something not understood.
+	if (arena_failed(arena))
+		return RESULT_NO_MEMORY;
 	if (result != RESULT_OK)
 		apply_quarantine(&application, "not understood");
 	if (!slice_is_empty(effect->reason))
