@@ -3,6 +3,9 @@
 #include "base/clock.h"
 
 #include <jansson.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 // jansson names macros like our functions.
@@ -23,6 +26,65 @@ static json_t *json_inside(const struct json *value)
 static void json_release(void *root)
 {
 	json_decref(root);
+}
+
+// jansson does not survive all of its failed allocations: where a string does not find room to grow, it goes on without
+// one of its bytes, and ends the process when that was part of an escape. So reading is left by a jump, and what had
+// been read by then is given back from a list of all that is in jansson's hands.
+struct json_piece {
+	struct json_piece *next, *previous;
+	max_align_t bytes[];
+};
+
+static struct json_piece *json_pieces;
+static jmp_buf *json_way_out; // NULL: nothing is being read
+
+static void *json_allocate(size_t size)
+{
+	struct json_piece *piece = malloc(sizeof(*piece) + size);
+
+	if (piece == NULL && json_way_out != NULL)
+		longjmp(*json_way_out, 1);
+	if (piece == NULL)
+		return NULL;
+	*piece = (struct json_piece){.next = json_pieces};
+	if (json_pieces != NULL)
+		json_pieces->previous = piece;
+	json_pieces = piece;
+	return piece->bytes;
+}
+
+static void json_give_back(void *memory)
+{
+	if (memory == NULL)
+		return;
+	struct json_piece *piece = (struct json_piece *)((char *)memory - offsetof(struct json_piece, bytes));
+	if (piece->next != NULL)
+		piece->next->previous = piece->previous;
+	if (piece->previous != NULL)
+		piece->previous->next = piece->next;
+	else
+		json_pieces = piece->next;
+	free(piece);
+}
+
+// RESULT_MALFORMED leaves *root NULL.
+static enum result json_load(struct slice text, json_t **root, json_error_t *error)
+{
+	struct json_piece *const before = json_pieces;
+	jmp_buf way_out;
+
+	json_set_alloc_funcs(json_allocate, json_give_back);
+	json_way_out = &way_out;
+	if (setjmp(way_out) == 0) {
+		*root = json_loadb(text.data, text.length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, error);
+		json_way_out = NULL;
+		return *root != NULL ? RESULT_OK : RESULT_MALFORMED;
+	}
+	json_way_out = NULL;
+	while (json_pieces != before)
+		json_give_back(json_pieces->bytes);
+	return RESULT_NO_MEMORY;
 }
 
 // Not jansson's own text, which quotes the input: reasons are logged and answered.
@@ -56,28 +118,22 @@ static enum result json_refuse(struct arena *arena, const char *fault, int posit
 	return RESULT_MALFORMED;
 }
 
-static enum result json_explain(struct arena *arena, const json_error_t *error, struct slice *reason)
-{
-	enum json_error_code code = json_error_code(error);
-
-	if (code == json_error_out_of_memory)
-		return RESULT_NO_MEMORY;
-	return json_refuse(arena, json_fault_name(code), error->position, reason);
-}
-
 enum result json_parse(struct arena *arena, struct slice text, const struct json **value, struct slice *reason)
 {
 	json_error_t error;
+	json_t *root = NULL;
 	const char *bytes = text.data == NULL ? "" : text.data;
 	const char *nul = memchr(bytes, '\0', text.length);
 
 	// It is in no JSON, but jansson passes over one behind a number or a literal.
 	if (nul != NULL)
 		return json_refuse(arena, "NUL", (int)(nul - bytes) + 1, reason);
-	json_t *root = json_loadb(bytes, text.length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-
-	if (root == NULL)
-		return json_explain(arena, &error, reason);
+	enum result result = json_load((struct slice){bytes, text.length}, &root, &error);
+	if (result == RESULT_NO_MEMORY)
+		arena_fail(arena);
+	if (result == RESULT_MALFORMED)
+		return json_refuse(arena, json_fault_name(json_error_code(&error)), error.position, reason);
+	TRY(result);
 	if (!arena_defer(arena, json_release, root))
 		return RESULT_NO_MEMORY;
 	*value = (const struct json *)root;
