@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <hiredis/hiredis.h>
+#include <hiredis/sds.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -49,13 +50,16 @@ struct store {
 
 static enum result store_configure(struct store *store, struct slice url, const char **reason)
 {
-	*reason = "there is no memory for it";
+	enum result result = RESULT_INVALID;
 	if (store->settings == NULL)
 		return RESULT_NO_MEMORY;
+	if (url.length <= STORE_URL_MAXIMUM)
+		result = store_url_read(store->settings, url, &store->url);
+	if (result == RESULT_NO_MEMORY)
+		return result;
 	*reason = "it is none of redis://[user[:password]@]host[:port][/database], rediss://… and unix:///path";
-	if (url.length > STORE_URL_MAXIMUM)
+	if (result != RESULT_OK)
 		return RESULT_INVALID;
-	TRY(store_url_read(store->settings, url, &store->url));
 	*reason = "this build's hiredis has no TLS: use redis:// through a tunnel, or hiredis 1.0 or later";
 	return store->url.tls && !STORE_HAS_TLS ? RESULT_INVALID : RESULT_OK;
 }
@@ -63,15 +67,15 @@ static enum result store_configure(struct store *store, struct slice url, const 
 enum result store_new(struct slice url, int64_t wait_replicas, struct store **made, const char **reason)
 {
 	struct store *store = calloc(1, sizeof(*store));
-	if (store == NULL) {
-		*reason = "there is no memory for it";
+	*reason = "there is no memory for it";
+	if (store == NULL)
 		return RESULT_NO_MEMORY;
-	}
 	store->settings = arena_new(SETTINGS_LIMIT);
 	store->wait_replicas = wait_replicas;
-	if (store_configure(store, url, reason) != RESULT_OK) {
+	enum result result = store_configure(store, url, reason);
+	if (result != RESULT_OK) {
 		store_free(store);
-		return RESULT_INVALID;
+		return result;
 	}
 	*made = store;
 	return RESULT_OK;
@@ -100,6 +104,45 @@ void store_free(struct store *store)
 	free(store);
 }
 
+static bool store_write(struct store *store)
+{
+	redisContext *context = store->context;
+#if HIREDIS_MAJOR < 1
+	// Before 1.0 redisBufferWrite ends the process when there is no memory for the next buffer.
+	for (size_t sent = 0, length = sdslen(context->obuf); sent < length;) {
+		ssize_t part = send(context->fd, context->obuf + sent, length - sent, MSG_NOSIGNAL);
+		if (part < 0 && errno != EINTR) {
+			snprintf(context->errstr, sizeof(context->errstr), "%s", strerror(errno));
+			return false;
+		}
+		sent += part < 0 ? 0 : (size_t)part;
+	}
+	sdsclear(context->obuf);
+	return true;
+#else
+	int done = 0;
+	while (done == 0 && redisBufferWrite(context, &done) == REDIS_OK)
+		;
+	return done != 0;
+#endif
+}
+
+// Before hiredis 1.0 its reader does likewise for a buffer that has grown large, so that is not left to it.
+static void store_shrink_buffers(struct store *store)
+{
+#if HIREDIS_MAJOR < 1
+	char **buffers[] = {&store->context->obuf, &store->context->reader->buf};
+	store->context->reader->maxbuf = 0;
+	for (size_t i = 0; i < COUNT_OF(buffers); i++) {
+		bool large = sdsavail(*buffers[i]) > REDIS_READER_MAX_BUF;
+		sds smaller = large ? sdsRemoveFreeSpace(*buffers[i]) : NULL;
+		*buffers[i] = smaller != NULL ? smaller : *buffers[i];
+	}
+#else
+	(void)store;
+#endif
+}
+
 static bool store_start_tls(struct store *store)
 {
 #if STORE_HAS_TLS
@@ -116,16 +159,37 @@ static bool store_start_tls(struct store *store)
 #endif
 }
 
-static bool store_greet(struct store *store, const struct slice *arguments, size_t count)
+// Not redisAppendCommandArgv: before hiredis 1.0 it loses memory when there is no more.
+static bool store_format(struct store *store, size_t count, const char **data, const size_t *lengths)
 {
-	const char *data[3];
-	size_t lengths[3];
-	for (size_t i = 0; i < count; i++) {
-		data[i] = arguments[i].data;
+	char *command = NULL;
+	int length = redisFormatCommandArgv(&command, (int)count, data, lengths);
+	bool good = length >= 0 && redisAppendFormattedCommand(store->context, command, (size_t)length) == REDIS_OK;
+	redisFreeCommand(command);
+	return good;
+}
+
+static bool store_append(struct store *store, const struct slice *arguments, size_t count)
+{
+	const char **data = malloc(count * sizeof(*data));
+	size_t *lengths = malloc(count * sizeof(*lengths));
+	bool good = data != NULL && lengths != NULL;
+	for (size_t i = 0; good && i < count; i++) {
+		data[i] = arguments[i].length > 0 ? arguments[i].data : "";
 		lengths[i] = arguments[i].length;
 	}
-	redisReply *reply = redisCommandArgv(store->context, (int)count, data, lengths);
-	bool good = reply != NULL && reply->type != REDIS_REPLY_ERROR;
+	good = good && store_format(store, count, data, lengths);
+	free(data);
+	free(lengths);
+	return good;
+}
+
+static bool store_greet(struct store *store, const struct slice *arguments, size_t count)
+{
+	void *reply = NULL;
+	bool good = store_append(store, arguments, count) && store_write(store) &&
+	            redisGetReply(store->context, &reply) == REDIS_OK &&
+	            ((redisReply *)reply)->type != REDIS_REPLY_ERROR;
 	freeReplyObject(reply);
 	return good;
 }
@@ -156,8 +220,10 @@ static void store_connect(struct store *store)
 	store->context = store->url.port == 0 ? redisConnectUnixWithTimeout(store->url.host, connect)
 	                                  : redisConnectWithTimeout(store->url.host, store->url.port, connect);
 	if (store->context != NULL && store->context->err == 0 && redisSetTimeout(store->context, answer) == REDIS_OK &&
-	    store_introduce(store))
+	    store_introduce(store)) {
+		store_shrink_buffers(store);
 		return;
+	}
 	LOG(LOG_WARNING, "store not reachable",
 	    {"reason", slice_of(store->context != NULL ? store->context->errstr : "no memory")});
 	store_drop(store);
@@ -183,21 +249,6 @@ static bool store_is_ready(struct store *store)
 	if (store->context == NULL)
 		store_connect(store);
 	return store->context != NULL;
-}
-
-static bool store_append(struct store *store, const struct slice *arguments, size_t count)
-{
-	const char **data = malloc(count * sizeof(*data));
-	size_t *lengths = malloc(count * sizeof(*lengths));
-	bool good = data != NULL && lengths != NULL;
-	for (size_t i = 0; good && i < count; i++) {
-		data[i] = arguments[i].length > 0 ? arguments[i].data : "";
-		lengths[i] = arguments[i].length;
-	}
-	good = good && redisAppendCommandArgv(store->context, (int)count, data, lengths) == REDIS_OK;
-	free(data);
-	free(lengths);
-	return good;
 }
 
 void store_send(struct store *store, const struct slice *arguments, size_t count)
@@ -229,6 +280,9 @@ void store_send_script(struct store *store, const struct store_script *script, s
 {
 	struct slice *all = malloc((count + 3) * sizeof(*all));
 	char keys[24];
+	// Lost answers come first, so there may be none on their way.
+	if (all == NULL)
+		store_drop(store);
 	if (all == NULL || !store_is_ready(store)) {
 		free(all);
 		store->lost++;
@@ -262,7 +316,7 @@ static enum result store_refused(struct store *store, const redisReply *reply)
 static redisReply *store_read(struct store *store)
 {
 	void *reply = NULL;
-	if (redisGetReply(store->context, &reply) == REDIS_OK && reply != NULL) {
+	if (store_write(store) && redisGetReply(store->context, &reply) == REDIS_OK && reply != NULL) {
 		store->answered_us = clock_monotonic_us();
 		return reply;
 	}
@@ -321,11 +375,8 @@ enum result store_confirm(struct store *store, struct arena *arena)
 
 void store_push(struct store *store)
 {
-	int done = 0;
-	while (store->pending > 0 && done == 0) {
-		if (redisBufferWrite(store->context, &done) != REDIS_OK)
-			store_drop(store);
-	}
+	if (store->pending > 0 && !store_write(store))
+		store_drop(store);
 }
 
 void store_settle(struct store *store)
@@ -335,6 +386,8 @@ void store_settle(struct store *store)
 	store->pending = 0;
 	store->lost = 0;
 	store->answered_us = 0;
+	if (store->context != NULL)
+		store_shrink_buffers(store);
 }
 
 enum result store_time_ms(struct store *store, struct arena *arena, int64_t *ms)

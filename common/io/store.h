@@ -22,7 +22,8 @@ struct store;
 struct reply; // an answer of Redis; lives as long as the arena it was received into
 
 // redis://[user[:password]@]host[:port][/database], rediss:// likewise with TLS where hiredis has it, or
-// unix:///path/to/socket[?db=N]. RESULT_INVALID with a reason (a constant text) when it is none of these.
+// unix:///path/to/socket[?db=N]. RESULT_INVALID when it is none of these, RESULT_NO_MEMORY; *reason (a constant text)
+// says it in words.
 // `wait_replicas`: store_confirm waits for so many replicas. The url is copied.
 enum result store_new(struct slice url, int64_t wait_replicas, struct store **store, const char **reason);
 void store_free(struct store *store); // NULL is allowed
