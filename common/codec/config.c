@@ -241,22 +241,23 @@ static size_t config_read_all(int file, char *bytes, size_t size)
 	return length;
 }
 
-// False when the file cannot be read. One that is too long gives a value that is too long.
+// False when the file cannot be read. One that is too long gives a value that is too long; without memory its data is
+// NULL. The path ends with its variable, so with a NUL.
 static bool config_read_file(struct arena *arena, struct slice path, struct slice *value)
 {
-	struct slice name = arena_copy(arena, path);
-	char *bytes = arena_alloc(arena, CONFIG_VALUE_MAXIMUM + 3); // two bytes of line end, one too many
-	int file = name.data == NULL || bytes == NULL ? -1 : open(name.data, O_RDONLY | O_CLOEXEC);
+	char bytes[CONFIG_VALUE_MAXIMUM + 3]; // two bytes of line end, one too many
+	int file = open(path.data, O_RDONLY | O_CLOEXEC);
 
 	if (file < 0)
 		return false;
-	size_t length = config_read_all(file, bytes, CONFIG_VALUE_MAXIMUM + 3);
+	size_t length = config_read_all(file, bytes, sizeof(bytes));
 	close(file);
 	if (length == SIZE_MAX)
 		return false;
 	while (length > 0 && (bytes[length - 1] == '\n' || bytes[length - 1] == '\r'))
 		length--;
-	*value = (struct slice){bytes, length};
+	*value = arena_copy(arena, (struct slice){bytes, length});
+	explicit_bzero(bytes, sizeof(bytes));
 	return true;
 }
 
@@ -268,8 +269,6 @@ static enum result config_read_setting(struct arena *arena, char *const *environ
 	struct slice path = setting->secret ? config_find_variable(environment, setting->name, "_FILE") : SLICE("");
 	struct slice value = arena_copy(arena, slice_is_empty(given) ? slice_of(setting->preset) : given);
 
-	if (value.data == NULL)
-		return RESULT_NO_MEMORY;
 	if (!slice_is_empty(given) && !slice_is_empty(path)) {
 		config_append_fault(faults, setting->name, ": set both itself and by _FILE");
 		return RESULT_OK;
@@ -278,6 +277,8 @@ static enum result config_read_setting(struct arena *arena, char *const *environ
 		config_append_fault(faults, setting->name, "_FILE: cannot be read");
 		return RESULT_OK;
 	}
+	if (value.data == NULL)
+		return RESULT_NO_MEMORY;
 	bool unset = slice_is_empty(value) && slice_is_empty(path);
 	if (unset && setting->required)
 		config_append_fault(faults, setting->name, ": must be set");
