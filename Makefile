@@ -2,7 +2,8 @@
 #
 # One rule for each kind of file; nothing is listed by hand. A function is functions/<name>.c or the folder
 # functions/<name>/; a unit test is tests/unit/<layer>/test_<module>.c; a handler test tests/functions/test_<name>.c, or
-# test_<name>_<part>.c where one is not enough; a fuzzer tests/fuzz/fuzz_<module>.c with seeds in
+# test_<name>_<part>.c where one is not enough; a test of what happens without memory tests/memory/test_<name>.c, of a
+# function or of parts; a fuzzer tests/fuzz/fuzz_<module>.c with seeds in
 # tests/fuzz/corpus/<module>/; a function that only the end-to-end tests use tests/e2e/programs/<name>.c; a program that
 # shows what a codec does tests/differential/<name>.c.
 
@@ -39,20 +40,21 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 COMMON = $(filter-out common/edge/main.c,$(wildcard common/*/*.c))
 FUNCTIONS = $(sort $(basename $(notdir $(wildcard functions/*.c))) $(notdir $(patsubst %/,%,$(wildcard functions/*/))))
-TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c tests/functions/test_*.c))
+TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c tests/functions/test_*.c tests/memory/test_*.c))
 TEST_FUNCTIONS = $(patsubst tests/e2e/programs/%.c,$(BUILD)/tests/e2e/%,$(wildcard tests/e2e/programs/*.c))
 DUMPS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/differential/*.c))
 FUZZERS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS = $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 SUPPORT = $(wildcard tests/support/*.c)
+MEMORY_SUPPORT = $(filter-out tests/memory/test_%,$(wildcard tests/memory/*.c))
 SOAK = $(wildcard $(patsubst %,tests/e2e/test_%.py,faults restart many csv_upload))
 SOURCES = $(wildcard common/*/*.c functions/*.c functions/*/*.c deploy/run/*.c tests/unit/*/*.c tests/functions/*.c \
-                     tests/support/*.c tests/fuzz/*.c tests/differential/*.c tests/e2e/programs/*.c \
+                     tests/memory/*.c tests/support/*.c tests/fuzz/*.c tests/differential/*.c tests/e2e/programs/*.c \
                      tests/bench/*.c)
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 function_sources = $(wildcard functions/$(1).c functions/$(1)/*.c)
-function_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/functions/test_$(1).c) \
+function_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/functions/test_$(1).c tests/memory/test_$(1).c) \
                      $(filter-out $(FUNCTIONS:%=tests/functions/test_%.c),$(wildcard tests/functions/test_$(1)_*.c)))
 again = $(MAKE) --no-print-directory
 
@@ -187,6 +189,8 @@ $(BUILD)/%/node_modules: tests/%/package.json
 # The fuzzer without libFuzzer: each seed once.
 $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libcommon.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBRARIES)
+
+$(patsubst %.c,$(BUILD)/%,$(wildcard tests/memory/test_*.c)): $(call object,$(MEMORY_SUPPORT))
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(call object,$(SUPPORT)) $(BUILD)/libcommon.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES) -lcriterion

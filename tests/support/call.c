@@ -162,7 +162,7 @@ static void call_check_promises(const struct outcome *outcome)
 	cr_assert_eq(outcome_header(outcome, "WWW-Authenticate").data != NULL, outcome->status == 401);
 	cr_assert_eq(outcome_header(outcome, "Allow").data != NULL, outcome->status == 405);
 	cr_assert_eq(outcome_header(outcome, "Retry-After").data != NULL, later);
-	if (slice_equal(type, SLICE("application/json")))
+	if (slice_equal(type, SLICE("application/json")) && !outcome->broken)
 		cr_assert(outcome->body != NULL, "not JSON: %.*s", (int)outcome->text.length, outcome->text.data);
 	if (slice_equal(type, SLICE("application/problem+json")))
 		call_check_problem(outcome);
@@ -182,20 +182,36 @@ static struct arena *call_arena(struct service *service)
 	return arena;
 }
 
-// Puts the pieces of a streamed answer together, as the worker writes them.
-static void call_produce(struct request *request, struct answer *answer)
+static void call_watch(void (*watch)(void))
 {
-	struct arena *piece = arena_new(REQUEST_ARENA_LIMIT);
+	if (watch != NULL)
+		watch();
+}
+
+static enum result call_produce_piece(struct service *service, struct request *request, struct answer *answer,
+                                      struct arena *piece, bool *more)
+{
+	call_watch(service->before);
+	struct buffer *out = buffer_new(piece, ANSWER_PIECE_LIMIT);
+	enum result result = out == NULL ? RESULT_NO_MEMORY
+	                                 : answer->produce(request, answer->context, piece, out, more);
+	call_watch(service->after);
+	TRY(result);
+	if (buffer_failed(out) || arena_failed(piece) || arena_failed(request->arena))
+		return RESULT_NO_MEMORY;
+	buffer_append(answer->body, buffer_slice(out));
+	return RESULT_OK;
+}
+
+// Puts the pieces of a streamed answer together, as the worker writes them.
+static enum result call_produce(struct service *service, struct request *request, struct answer *answer)
+{
+	AUTO(arena_auto) struct arena *piece = arena_new(REQUEST_ARENA_LIMIT);
 	answer->body = buffer_new(request->arena, ANSWER_LIMIT);
 	cr_assert(piece != NULL && answer->body != NULL);
-	for (bool more = true; more; arena_reset(piece)) {
-		struct buffer *out = buffer_new(piece, ANSWER_PIECE_LIMIT);
-		cr_assert(out != NULL);
-		cr_assert_eq(answer->produce(request, answer->context, piece, out, &more), RESULT_OK);
-		cr_assert(!buffer_failed(out));
-		buffer_append(answer->body, buffer_slice(out));
-	}
-	arena_free(piece);
+	for (bool more = true; more; arena_reset(piece))
+		TRY(call_produce_piece(service, request, answer, piece, &more));
+	return RESULT_OK;
 }
 
 struct outcome call_function(struct service *service, const char *line, const struct call *call)
@@ -217,10 +233,15 @@ struct outcome call_function(struct service *service, const char *line, const st
 		.source = &source,
 	};
 	struct outcome outcome = {.status = 0};
+	call_watch(service->before);
 	function_answer(service->function, &request, &outcome.answer);
+	call_watch(service->after);
 	if (outcome.answer.produce != NULL)
-		call_produce(&request, &outcome.answer);
+		outcome.broken = call_produce(service, &request, &outcome.answer) != RESULT_OK;
+	cr_assert(!outcome.broken || service->before != NULL);
+	call_watch(service->before);
 	store_settle(service->fixture.store);
+	call_watch(service->after);
 	outcome.status = outcome.answer.status;
 	outcome.text = outcome.answer.body != NULL ? buffer_slice(outcome.answer.body) : SLICE("");
 	if (json_parse(service->fixture.arena, outcome.text, &outcome.body, NULL) != RESULT_OK)

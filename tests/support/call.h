@@ -28,6 +28,7 @@ struct service {
 	struct config config;
 	const struct function *function;
 	const char *root, *admin, *read, *ingest, *ingest_secret; // keys; all but root are the project's
+	void (*before)(void), (*after)(void); // around what a request does; NULL, or for who makes it fail there
 };
 
 struct service service_open(const struct function *function);
@@ -56,6 +57,7 @@ struct outcome {
 	int status;
 	struct slice text;       // the body
 	const struct json *body; // the same when it is JSON, otherwise NULL
+	bool broken;             // a streamed answer ended in the middle, where the service has `before`
 	struct answer answer;
 };
 

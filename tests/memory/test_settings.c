@@ -1,0 +1,73 @@
+// The settings function without memory.
+#include "project/api_key.h"
+#include "sweep.h"
+
+extern const struct function function;
+
+static struct service s;
+static void set_up(void)
+{
+	s = service_open(&function);
+}
+static void tear_down(void)
+{
+	service_close(&s);
+}
+TestSuite(memory_settings, .init = set_up, .fini = tear_down, .timeout = 240);
+
+static const char *make_project(struct service *service)
+{
+	struct slice slug = service_project(service);
+	return call_format(service, "%.*s", (int)slug.length, slug.data);
+}
+
+static const char *make_key(struct service *service)
+{
+	struct outcome made = CALL(service, "POST /settings/{project}/keys", .key = service->admin,
+	                           .body = "{\"role\":\"read\",\"label\":\"of a sweep\"}");
+	EXPECT_STATUS(made, 201);
+	struct slice id = outcome_text(&made, "id");
+	return call_format(service, "%.*s", (int)id.length, id.data);
+}
+
+Test(memory_settings, projects)
+{
+	static const struct sweep_request requests[] = {
+		{.line = "GET /settings", .key = ROLE_READ},
+		{.line = "GET /settings/{project}", .key = ROLE_READ},
+		{.line = "PUT /settings/{project}", .key = ROLE_ROOT, .body = "{\"name\":\"Name {n}\"}",
+	         .prove = "GET /settings/{project}", .proof = "Name {n}"},
+		{.line = "DELETE /settings/{it}?confirm={it}", .key = ROLE_ROOT, .prepare = make_project, .anew = true},
+	};
+	sweep_requests(&s, requests, COUNT_OF(requests));
+}
+
+Test(memory_settings, keys)
+{
+	static const struct sweep_request requests[] = {
+		{.line = "GET /settings/{project}/keys", .key = ROLE_ADMIN},
+		{.line = "DELETE /settings/{project}/keys/{it}", .key = ROLE_ADMIN, .prepare = make_key, .anew = true},
+	};
+	sweep_requests(&s, requests, COUNT_OF(requests));
+}
+
+Test(memory_settings, new_keys)
+{
+	static const struct sweep_request requests[] = {
+		{.line = "POST /settings/{project}/keys", .key = ROLE_ADMIN,
+	         .body = "{\"role\":\"read\",\"label\":\"Key {n}\"}", .prove = "GET /settings/{project}/keys",
+	         .proof = "Key {n}"},
+	};
+	sweep_requests(&s, requests, COUNT_OF(requests));
+}
+
+Test(memory_settings, webhook)
+{
+	static const struct sweep_request requests[] = {
+		{.line = "PUT /settings/{project}/webhook", .key = ROLE_ADMIN,
+	         .body = "{\"enabled\":true,\"signing_secret\":\"a-secret-with-the-number-{n}\",\"keep_old_for_s\":0}",
+	         .prove = "GET /settings/{project}", .proof = "\"enabled\":true"},
+		{.line = "DELETE /settings/{project}/webhook", .key = ROLE_ADMIN},
+	};
+	sweep_requests(&s, requests, COUNT_OF(requests));
+}
