@@ -359,7 +359,7 @@ static enum result category_text(struct arena *arena, const struct category *cat
 	category_write_members(category, &out);
 	json_close_object(&out);
 	if (buffer_failed(buffer))
-		return RESULT_TOO_LARGE;
+		return arena_failed(arena) ? RESULT_NO_MEMORY : RESULT_TOO_LARGE;
 	*text = buffer_slice(buffer);
 	return RESULT_OK;
 }

@@ -421,7 +421,8 @@ static enum result store_use(struct store *store, struct arena *arena)
 	store_send_script(store, &sum, 0, ARGUMENTS(SLICE("5"), SLICE("6")));
 	enum result echoed = store_receive(store, arena, &first), summed = store_receive(store, arena, &reply);
 	if (summed == RESULT_OK)
-		EXPECT(reply_integer(reply_at(reply, 0)) == 7 && slice_equal(reply_text(reply_at(reply, 1)), SLICE("3")));
+		EXPECT(reply_integer(reply_at(reply, 0)) == 7 &&
+		       slice_equal(reply_text(reply_at(reply, 1)), SLICE("3")));
 	if (echoed == RESULT_OK)
 		EXPECT(slice_equal(reply_text(first), long_slice()));
 	TRY(store_receive(store, arena, &reply));

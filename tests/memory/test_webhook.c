@@ -9,7 +9,8 @@
 
 #define SECRET SLICE("cio_test_signing_key_0123456789")
 #define AT "1613063089"
-#define EVENT(metric, data) "{\"metric\":\"" metric "\",\"event_id\":\"e{n}\",\"timestamp\":1613063089,\"data\":" data "}"
+#define EVENT(metric, data)                                                                                        \
+	"{\"metric\":\"" metric "\",\"event_id\":\"e{n}\",\"timestamp\":1613063089,\"data\":" data "}"
 #define PERSON "\"email_address\":\"Ann{n}@example.com\""
 
 extern const struct function function;
@@ -115,7 +116,8 @@ Test(memory_webhook, events)
 		{POST, .body = EVENT("unsubscribed", "{" PERSON "}"), .check = expect_all_out},
 		{POST, .check = expect_topic_out,
 	         .body = EVENT("cio_subscription_preferences_changed",
-	                       "{" PERSON ",\"content\":\"{\\\"topics\\\":{\\\"topic_7\\\":false,\\\"topic_8\\\":true}}\"}")},
+	                       "{" PERSON ","
+	                       "\"content\":\"{\\\"topics\\\":{\\\"topic_7\\\":false,\\\"topic_8\\\":true}}\"}")},
 		{POST, .body = EVENT("spammed", "{\"identifiers\":{\"id\":\"{n}\"}}")},
 	};
 	sweep_requests(&s, requests, COUNT_OF(requests));
