@@ -23,7 +23,8 @@ Test(memory_csv_upload, topics)
 	static const struct sweep_request requests[] = {
 		{POST, .type = "text/csv",
 	         .body = "id,email,cio_subscription_preferences.topics.topic_7,cio_subscription_preferences\n"
-	                 "1,a{n}@example.com,false,\n2,b{n}@example.com,true,\"{\"\"topics\"\":{\"\"topic_9\"\":false}}\"\n"
+	                 "1,a{n}@example.com,false,\n"
+	                 "2,b{n}@example.com,true,\"{\"\"topics\"\":{\"\"topic_9\"\":false}}\"\n"
 	                 "3,no\x01good,false,\n"},
 	};
 	sweep_requests(&s, requests, COUNT_OF(requests));

@@ -81,7 +81,8 @@ Test(memory_optouts, categories)
 {
 	static const struct sweep_request requests[] = {
 		{.line = "PATCH /optouts/{project}/categories/news", .key = ROLE_ADMIN,
-	         .body = "{\"name\":\"News {n}\"}", .prove = "GET /optouts/{project}/categories/news", .proof = "News {n}"},
+	         .body = "{\"name\":\"News {n}\"}",
+	         .prove = "GET /optouts/{project}/categories/news", .proof = "News {n}"},
 		{.line = "POST /optouts/{it}/categories", .key = ROLE_ROOT, .prepare = make_project, .anew = true,
 	         .body = "{\"key\":\"key{n}\",\"name\":\"A name\"}",
 	         .prove = "GET /optouts/{it}/categories/key{n}", .proof = "key{n}"},
