@@ -90,7 +90,7 @@ static enum result category_parse_topic(struct arena *arena, const struct json *
 	return topic_is_valid(arena, text, topic) && slice_equal(*topic, text) ? RESULT_OK : RESULT_MALFORMED;
 }
 
-static enum result category_parse(struct arena *arena, struct slice key, struct slice stored, struct category *category)
+enum result category_parse(struct arena *arena, struct slice key, struct slice stored, struct category *category)
 {
 	const struct json *json;
 	struct slice topic;
@@ -349,7 +349,7 @@ static void category_write_members(const struct category *category, struct json_
 	json_member_boolean(out, "archived", category->archived);
 }
 
-static enum result category_text(struct arena *arena, const struct category *category, struct slice *text)
+enum result category_text(struct arena *arena, const struct category *category, struct slice *text)
 {
 	struct buffer *buffer = buffer_new(arena, STORED_CATEGORY_LIMIT);
 	if (buffer == NULL)
