@@ -30,6 +30,8 @@ struct queue_worker {
 	struct arena *settings;
 	sigset_t signals;
 	bool stopping;
+	int64_t find_us; // when to find the next time
+	bool finds;      // that is now
 };
 
 static const int queue_stop_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
@@ -76,6 +78,8 @@ static enum result job_remove(struct job *job)
 {
 	const struct reply *reply;
 
+	if (job->queue->key == NULL)
+		return RESULT_OK;
 	return store_call(job->store, job->arena, &reply,
 	                  ARGUMENTS(SLICE("LREM"), slice_of(job->queue->key), SLICE("0"), job->entry));
 }
@@ -85,6 +89,8 @@ static enum result job_find(struct job *job)
 {
 	const struct reply *reply;
 
+	if (job->queue->key == NULL)
+		return RESULT_OK;
 	TRY(store_call(job->store, job->arena, &reply,
 	               ARGUMENTS(SLICE("LPOS"), slice_of(job->queue->key), job->entry)));
 	return reply_is_null(reply) ? RESULT_NOT_FOUND : RESULT_OK;
@@ -130,18 +136,43 @@ static enum result queue_worker_try(struct queue_worker *worker, const struct jo
 	return result;
 }
 
+static enum result queue_worker_read_list(struct queue_worker *worker, const struct job_queue *queue,
+                                          struct slice **entries, size_t *count)
+{
+	const struct reply *reply;
+
+	TRY(store_call(worker->store, worker->arena, &reply,
+	               ARGUMENTS(SLICE("LRANGE"), slice_of(queue->key), SLICE("0"), SLICE(ENTRIES_A_LOOK))));
+	*entries = arena_array(worker->arena, reply_count(reply) + 1, sizeof(**entries));
+	if (*entries == NULL)
+		return RESULT_NO_MEMORY;
+	*count = reply_count(reply);
+	for (size_t i = 0; i < *count; i++)
+		(*entries)[i] = reply_text(reply_at(reply, i));
+	return RESULT_OK;
+}
+
+static enum result queue_worker_find(struct queue_worker *worker, const struct job_queue *queue,
+                                     struct slice **entries, size_t *count)
+{
+	*count = 0;
+	if (queue->key != NULL)
+		return queue_worker_read_list(worker, queue, entries, count);
+	return worker->finds ? queue->find(worker->store, worker->arena, entries, count) : RESULT_OK;
+}
+
 // True when a job was done, so that there may be more.
 static bool queue_worker_look(struct queue_worker *worker, const struct job_queue *queue)
 {
-	const struct reply *entries;
+	struct slice *entries;
+	size_t count;
 	bool done = false;
 
-	if (store_call(worker->store, worker->arena, &entries,
-	               ARGUMENTS(SLICE("LRANGE"), slice_of(queue->key), SLICE("0"), SLICE(ENTRIES_A_LOOK))) !=
-	    RESULT_OK)
-		return false;
-	for (size_t i = 0; i < reply_count(entries) && !queue_worker_stops(worker, 0); i++) {
-		done |= queue_worker_try(worker, queue, reply_text(reply_at(entries, i))) == RESULT_OK;
+	if (queue_worker_find(worker, queue, &entries, &count) != RESULT_OK)
+		count = 0;
+	store_settle(worker->store);
+	for (size_t i = 0; i < count && !queue_worker_stops(worker, 0); i++) {
+		done |= queue_worker_try(worker, queue, entries[i]) == RESULT_OK;
 		store_settle(worker->store);
 		arena_reset(worker->job_arena);
 	}
@@ -184,8 +215,12 @@ static void queue_worker_close(struct queue_worker *worker)
 
 static bool queue_worker_look_everywhere(struct queue_worker *worker)
 {
+	int64_t now_us = clock_monotonic_us();
 	bool done = false;
 
+	worker->finds = now_us >= worker->find_us;
+	if (worker->finds)
+		worker->find_us = now_us + JOB_FIND_MS * 1000;
 	for (size_t i = 0; i < worker->function->queue_count; i++) {
 		done |= queue_worker_look(worker, &worker->function->queues[i]);
 		arena_reset(worker->arena);

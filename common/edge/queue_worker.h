@@ -1,6 +1,7 @@
 // A function that is triggered by queues instead of a web server. A queue is a list in Redis whose entries are texts;
 // whoever has work adds one at its end, and it stays there until its job is done. So no death of a worker loses one;
-// a lease in cb:lease:<queue>:<entry> keeps workers from doing the same job at once.
+// a lease in cb:lease:<queue>:<entry> keeps workers from doing the same job at once. Where nobody keeps such a list,
+// the worker looks for what there is to do.
 //
 // A job may be begun again after it was interrupted anywhere, and, where a worker was held up for longer than its
 // lease, while another still does it: handlers go in steps that can be repeated.
@@ -15,6 +16,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#define JOB_FIND_MS 2000
 
 struct queue_worker;
 
@@ -33,7 +36,11 @@ struct job {
 };
 
 struct job_queue {
-	const char *name, *key;
+	const char *name;
+	const char *key; // the list; NULL:
+	// Finds what now has work, each as an entry, which is found again for as long as it has some. Asked for by a
+	// worker every JOB_FIND_MS at most.
+	enum result (*find)(struct store *store, struct arena *arena, struct slice **entries, size_t *count);
 	// RESULT_OK: the job is done. RESULT_STOP, RESULT_UNAVAILABLE and RESULT_NO_MEMORY: to be tried again. Anything
 	// else: it can never be done, and goes.
 	enum result (*handle)(struct job *job);

@@ -19,7 +19,7 @@
 
 static struct fixture f;
 static struct job_queue queue;
-static const struct function worker = {.name = "made-up", .prefixes = "", .queues = &queue, .queue_count = 1};
+static const struct function made_up = {.name = "made-up", .prefixes = "", .queues = &queue, .queue_count = 1};
 static struct config config;
 
 static enum result work(struct job *job);
@@ -74,6 +74,8 @@ static enum result work(struct job *job)
 		return count_of(job->store, "begun") < 3 ? RESULT_UNAVAILABLE : RESULT_OK;
 	} else if (slice_equal(what, SLICE("never"))) {
 		return RESULT_INVALID;
+	} else if (slice_equal(what, SLICE("take"))) {
+		call(job->store, ARGUMENTS(SLICE("LPOP"), slice_of(key_of("work"))));
 	} else if (slice_equal(what, SLICE("long"))) {
 		while (result == RESULT_OK)
 			result = job_go_on(job);
@@ -88,7 +90,7 @@ static pid_t start(void)
 	cr_assert(child >= 0);
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(queue_worker_run(&worker, &config));
+		_exit(queue_worker_run(&made_up, &config));
 	}
 	return child;
 }
@@ -217,4 +219,65 @@ Test(queue_worker, without_redis_it_waits_for_it)
 	usleep(100000);
 	cr_assert(waitpid(worker, NULL, WNOHANG) == 0, "it runs");
 	cr_assert(end(worker, SIGTERM) == 0);
+}
+
+// Found as long as there is work, which the handler of "take" takes piece by piece.
+static enum result find(struct store *store, struct arena *arena, struct slice **entries, size_t *entry_count)
+{
+	struct slice list = slice_of(key_of("work"));
+	const struct reply *kinds = call(store, ARGUMENTS(SLICE("LRANGE"), list, SLICE("0"), SLICE("0")));
+	count(store, "found");
+	*entries = arena_array(arena, 1, sizeof(**entries));
+	*entry_count = reply_count(kinds);
+	if (*entry_count > 0)
+		(*entries)[0] = reply_text(reply_at(kinds, 0));
+	return RESULT_OK;
+}
+
+static void put_work(const char *entry)
+{
+	queue.key = NULL;
+	queue.find = find;
+	call(f.store, ARGUMENTS(SLICE("RPUSH"), slice_of(key_of("work")), slice_of(entry)));
+}
+
+static int64_t work_left(void)
+{
+	return reply_integer(call(f.store, ARGUMENTS(SLICE("LLEN"), slice_of(key_of("work")))));
+}
+
+Test(queue_worker, what_is_found_is_done_until_nothing_is_found)
+{
+	int64_t begin_us = clock_monotonic_us();
+	for (int i = 0; i < 3; i++)
+		put_work("take");
+	pid_t worker = start();
+	WAIT_FOR(work_left() == 0);
+	cr_assert(clock_monotonic_us() - begin_us > 2 * JOB_FIND_MS * 1000, "not more often");
+	WAIT_FOR(count_of(f.store, "found") == 4);
+	cr_assert(end(worker, SIGTERM) == 0);
+	cr_assert(count_of(f.store, "begun") == 3 && lease_left("take") == -2);
+}
+
+Test(queue_worker, what_is_found_by_several_is_done_by_one)
+{
+	pid_t workers[WORKERS];
+	put_work("long");
+	for (int w = 0; w < WORKERS; w++)
+		workers[w] = start();
+	WAIT_FOR(count_of(f.store, "found") >= 2 * WORKERS);
+	cr_assert(count_of(f.store, "begun") == 1 && lease_left("long") > 0);
+	for (int w = 0; w < WORKERS; w++)
+		cr_assert(end(workers[w], SIGTERM) == 0);
+}
+
+Test(queue_worker, what_a_killed_one_had_found_is_found_again)
+{
+	put_work("long");
+	pid_t worker = start();
+	WAIT_FOR(count_of(f.store, "begun") == 1);
+	cr_assert(WIFSIGNALED(end(worker, SIGKILL)));
+	worker = start();
+	WAIT_FOR(count_of(f.store, "begun") == 2);
+	cr_assert(end(worker, SIGTERM) == 0 && work_left() == 1);
 }
