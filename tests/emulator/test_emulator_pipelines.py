@@ -35,7 +35,8 @@ def test_the_size_of_a_call(call, account):
 
 
 def test_the_good_calls_of_a_batch_are_taken(call, account):
-    batch = [{"type": "identify", **CALL}, {"type": "track", "userId": "1"}, {"type": "track", "userId": "1", "event": "e"}]
+    good = {"type": "track", "userId": "1", "event": "e"}
+    batch = [{"type": "identify", **CALL}, {"type": "track", "userId": "1"}, good]
     assert call.strict("batch", {"batch": batch})[0] == 400
     assert account.person(id="1")["attributes"] == {"plan": "pro"}
     assert len(account.events()) == 1

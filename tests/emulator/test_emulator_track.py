@@ -199,7 +199,8 @@ def test_a_batch_takes_the_good_and_names_the_bad(call, account):
                                   {"type": "person", "action": "identify_anonymous", "identifiers": {"id": "1"}},
                                   {"type": "person", "action": "identify", "identifiers": {"id": "1", "email": "a@b"}},
                                   {"type": "person", "action": "event", "identifiers": {"id": "1"}},
-                                  {"type": "person", "action": "merge", "primary": {"phone": "1"}, "secondary": {"id": "1"}},
+                                  {"type": "person", "action": "merge", "primary": {"phone": "1"},
+                                   "secondary": {"id": "1"}},
                                   {"type": "object", "action": "identify", "identifiers": {"object_id": "1"}}])
 def test_items_that_are_refused(call, item):
     status, answer = call("track", "POST", "/api/v2/entity", item)

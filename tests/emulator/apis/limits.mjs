@@ -46,14 +46,15 @@ export function* checkId(attributes) {
 	yield* checkIdentifier("id", attributes.id);
 }
 
-export function* checkEvent(name, data, dataField) {
+// `size` is that of the whole request: data of a small one need not be measured.
+export function* checkEvent(name, data, dataField, size = 0) {
 	if (typeof name !== "string" || name.trim() === "")
 		yield required("name", "name cannot be blank");
 	else if (isLonger(name, EVENT_NAME_BYTES))
 		yield invalid("name", `event name cannot be longer than ${EVENT_NAME_BYTES} bytes`);
 	if (data !== undefined && data !== null && !isObject(data))
 		yield invalid(dataField, "event data must be a hash");
-	else if (isLonger(JSON.stringify(data ?? {}), EVENT_DATA_BYTES))
+	else if (size > EVENT_DATA_BYTES && isLonger(JSON.stringify(data ?? {}), EVENT_DATA_BYTES))
 		yield invalid(dataField, `event data cannot be longer than ${EVENT_DATA_BYTES} bytes`);
 }
 

@@ -66,7 +66,7 @@ function changeRelationships(account, person, { action, relationships }) {
 
 function eventIn(account, exchange) {
 	const event = bodyOf(exchange);
-	refuseFirst(account, checkEvent(event.name, event.data, "data"), "errors");
+	refuseFirst(account, checkEvent(event.name, event.data, "data", exchange.size), "errors");
 	return { ...event, name: event.name.trim() };
 }
 

@@ -30,6 +30,12 @@ export class Exchange {
 		return this.#text;
 	}
 
+	// The text is made again should somebody ask for it; kept requests would take twice the memory with it.
+	release() {
+		this.#text = undefined;
+		this.#query = undefined;
+	}
+
 	get size() {
 		return this.headers["content-encoding"] === "gzip" ? Buffer.byteLength(this.text) : this.body.length;
 	}

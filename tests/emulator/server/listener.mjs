@@ -45,6 +45,7 @@ function serve(exchange, response, answer, world) {
 	const execute = () => {
 		const made = answer();
 		entry.arrival.status = made.status;
+		exchange.release();
 		return made;
 	};
 	const fault = world.faults.meet(exchange);
