@@ -72,88 +72,131 @@ static void category_take_over(struct category *category, const struct category 
 		category->subscribed_by_default = offered->subscribed_by_default;
 }
 
-// *seen->stored has data NULL when no import has seen the topic yet.
-static enum result topic_load_seen(struct store *store, struct arena *arena, struct slice project, struct slice topic,
-                                   struct category *seen)
+// The category as an import saw it last.
+struct sight {
+	struct category category; // stored has data NULL when no import has seen the topic yet
+	struct slice import;
+	enum category_change change;
+};
+
+static const char change_letters[] = {[CATEGORY_KEPT] = 'k', [CATEGORY_CREATED] = 'c', [CATEGORY_UPDATED] = 'u'};
+
+static enum category_change change_of_letter(struct slice letter)
+{
+	for (size_t i = 0; i < sizeof(change_letters); i++) {
+		if (letter.length == 1 && letter.data[0] == change_letters[i])
+			return (enum category_change)i;
+	}
+	return CATEGORY_KEPT;
+}
+
+static enum result sight_load(struct store *store, struct arena *arena, struct slice project, struct slice topic,
+                              struct sight *sight)
 {
 	struct key_name hash = project_key(project, "topics_seen");
 	const struct reply *reply;
 	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("HGET"), key_slice(&hash), topic)));
 	struct slice list = category_list_of_topic(arena, topic), stored = reply_text(reply);
+	*sight = (struct sight){.change = CATEGORY_KEPT};
 	if (list.data == NULL)
 		return RESULT_NO_MEMORY;
-	seen->stored = (struct slice){NULL, 0};
 	if (stored.data == NULL)
 		return RESULT_OK;
-	return category_parse(arena, list, stored, seen) == RESULT_NO_MEMORY ? RESULT_NO_MEMORY : RESULT_OK;
+	sight->import = slice_split(&stored, ' ');
+	sight->change = change_of_letter(slice_split(&stored, ' '));
+	return category_parse(arena, list, stored, &sight->category) == RESULT_NO_MEMORY ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
-static enum result topic_save_seen(struct store *store, struct arena *arena, struct slice project,
-                                   const struct category *offered)
+static enum result sight_save(struct store *store, struct arena *arena, struct slice project, struct slice import,
+                              enum category_change change, const struct category *offered)
 {
 	struct key_name hash = project_key(project, "topics_seen");
 	const struct reply *reply;
-	struct slice text;
-	TRY(category_text(arena, offered, &text));
+	struct slice json;
+	TRY(category_text(arena, offered, &json));
+	struct slice text = arena_format(arena, "%.*s %c %.*s", (int)import.length, import.data, change_letters[change],
+	                                 (int)json.length, json.data);
+	if (text.data == NULL)
+		return RESULT_NO_MEMORY;
 	return store_call(store, arena, &reply, ARGUMENTS(SLICE("HSET"), key_slice(&hash), offered->topic, text));
 }
 
-static enum result category_update(struct store *store, struct arena *arena, struct slice project,
-                                   const struct category *existing, const struct category *seen,
-                                   const struct category *offered, enum category_change *change)
+static enum result sight_forget(struct store *store, struct arena *arena, struct slice project, struct slice topic)
 {
-	struct category category = *existing;
-	*change = CATEGORY_KEPT;
-	// What no import has seen was made by hand.
-	if (seen->stored.data == NULL)
-		return RESULT_OK;
-	category_take_over(&category, seen, offered);
-	if (category_is_same(&category, existing))
-		return RESULT_OK;
-	*change = CATEGORY_UPDATED;
-	return category_save(store, arena, project, &category);
+	struct key_name hash = project_key(project, "topics_seen");
+	const struct reply *reply;
+	return store_call(store, arena, &reply, ARGUMENTS(SLICE("HDEL"), key_slice(&hash), topic));
 }
 
-static enum result category_create(struct store *store, struct arena *arena, struct slice project,
-                                   struct category_list *list, const struct category *offered)
+// One import on its way through the topics.
+struct passage {
+	struct store *store;
+	struct arena *arena;
+	struct slice project, import;
+	struct category_list *list;
+};
+
+// What is seen is stored before the category: one that nobody had seen would be taken for one made by hand.
+static enum result passage_create(struct passage *passage, const struct category *offered)
 {
+	struct category_list *list = passage->list;
 	if (list->stored >= CATEGORIES_MAXIMUM)
 		return RESULT_LIMITED;
-	enum result result = category_add(store, arena, project, list, offered);
+	TRY(sight_save(passage->store, passage->arena, passage->project, passage->import, CATEGORY_CREATED, offered));
+	enum result result = category_add(passage->store, passage->arena, passage->project, list, offered);
 	if (result == RESULT_OK)
 		list->stored++;
-	if (result == RESULT_CONFLICT)
-		TRY(category_list_load(store, arena, project, list));
-	return result;
-}
-
-static enum result category_import_once(struct store *store, struct arena *arena, struct slice project,
-                                        struct category_list *list, const struct category *offered,
-                                        enum category_change *change)
-{
-	const struct category *listed = category_find_by_topic(list, offered->topic), *existing;
-	struct slice key = listed != NULL ? listed->key : offered->key;
-	struct category seen;
-	TRY(topic_load_seen(store, arena, project, offered->topic, &seen));
-	enum result result = category_load(store, arena, project, key, &existing);
-	if (result == RESULT_OK)
-		return category_update(store, arena, project, existing, &seen, offered, change);
-	if (result != RESULT_NOT_FOUND)
+	if (result != RESULT_CONFLICT)
 		return result;
-	*change = CATEGORY_CREATED;
-	return category_create(store, arena, project, list, offered);
+	TRY(sight_forget(passage->store, passage->arena, passage->project, offered->topic));
+	TRY(category_list_load(passage->store, passage->arena, passage->project, list));
+	return RESULT_CONFLICT;
 }
 
-enum result category_import(struct store *store, struct arena *arena, struct slice project,
+// What is seen is stored after the category: one that differs from it would be taken for an edited one.
+static enum result passage_update(struct passage *passage, const struct category *existing, const struct sight *sight,
+                                  const struct category *offered, enum category_change *change)
+{
+	struct category category = *existing;
+	bool was_seen = sight->category.stored.data != NULL;
+	if (was_seen)
+		category_take_over(&category, &sight->category, offered);
+	bool differs = !category_is_same(&category, existing);
+	if (differs)
+		TRY(category_save(passage->store, passage->arena, passage->project, &category));
+	// An import that was interrupted right behind category_save has made it what is offered.
+	bool was_changed = was_seen && category_is_same(existing, offered) &&
+	                   !category_is_same(&sight->category, offered);
+	*change = differs || was_changed ? CATEGORY_UPDATED : CATEGORY_KEPT;
+	return sight_save(passage->store, passage->arena, passage->project, passage->import, *change, offered);
+}
+
+static enum result passage_try(struct passage *passage, const struct category *offered, enum category_change *change)
+{
+	const struct category *listed = category_find_by_topic(passage->list, offered->topic), *existing;
+	struct slice key = listed != NULL ? listed->key : offered->key;
+	struct sight sight;
+	TRY(sight_load(passage->store, passage->arena, passage->project, offered->topic, &sight));
+	enum result result = category_load(passage->store, passage->arena, passage->project, key, &existing);
+	*change = CATEGORY_CREATED;
+	if (result == RESULT_NOT_FOUND)
+		return passage_create(passage, offered);
+	TRY(result);
+	*change = sight.change;
+	if (slice_equal(sight.import, passage->import))
+		return RESULT_OK;
+	return passage_update(passage, existing, &sight, offered, change);
+}
+
+enum result category_import(struct store *store, struct arena *arena, struct slice project, struct slice import,
                             struct category_list *list, const struct topic_description *topic,
                             enum category_change *change)
 {
+	struct passage passage = {store, arena, project, import, list};
 	struct category offered;
 	TRY(category_of_topic(arena, topic, &offered));
 	enum result result = RESULT_CONFLICT;
 	for (int i = 0; i < TRIES && result == RESULT_CONFLICT; i++)
-		result = category_import_once(store, arena, project, list, &offered, change);
-	TRY(result);
-	// Afterwards: a member that was not taken over because the process died is taken for an edited one, no more.
-	return topic_save_seen(store, arena, project, &offered);
+		result = passage_try(&passage, &offered, change);
+	return result;
 }

@@ -1,6 +1,7 @@
 // Categories that come from Customer.io's topics.
 //
-//   cb:{P}:topics_seen (hash)  topic -> JSON of the category as the import last saw it
+//   cb:{P}:topics_seen (hash)  topic -> the import that saw it last, what it did, and the category as it was then:
+//                              "<id> <c, u or k> <JSON>"
 //
 // A category that was edited here is not changed back by the next import: a member is taken over only while it is what
 // the import saw last.
@@ -22,8 +23,10 @@ struct topic_description {
 // one stays archived. Texts are cut to their limits, and control characters become spaces. `list` is the project's and
 // is read again into the arena when somebody else has made a category meanwhile; what is made here is only counted in
 // it. RESULT_LIMITED when the project has CATEGORIES_MAXIMUM. RESULT_CONFLICT when others kept changing it.
+//
+// It may be called again for the same import (its id), after whatever interruption: *change is what came of it in all.
 enum result category_import(struct store *store, struct arena *arena, struct slice project,
-                            struct category_list *list, const struct topic_description *topic,
-                            enum category_change *change);
+                            struct slice import, struct category_list *list,
+                            const struct topic_description *topic, enum category_change *change);
 
 #endif

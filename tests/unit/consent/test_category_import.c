@@ -26,11 +26,18 @@ static const struct topic_description news = {.topic = TEXT("topic_4"),
                                               .public_description = TEXT("Our news"),
                                               .subscribed_by_default = true};
 
-static enum category_change import(struct topic_description topic)
+static enum category_change import_as(const char *id, struct topic_description topic)
 {
 	enum category_change change;
-	cr_assert_eq(category_import(f.store, f.arena, f.project, &list, &topic, &change), RESULT_OK);
+	cr_assert_eq(category_import(f.store, f.arena, f.project, slice_of(id), &list, &topic, &change), RESULT_OK);
 	return change;
+}
+
+// Each is another import.
+static enum category_change import(struct topic_description topic)
+{
+	static int number;
+	return import_as(arena_format(f.arena, "import%d", number++).data, topic);
 }
 
 static const struct category *category(struct slice key)
@@ -154,5 +161,36 @@ Test(category_import, has_no_room_beyond_the_most)
 {
 	enum category_change change;
 	list.stored = CATEGORIES_MAXIMUM;
-	cr_assert_eq(category_import(f.store, f.arena, f.project, &list, &news, &change), RESULT_LIMITED);
+	cr_assert_eq(category_import(f.store, f.arena, f.project, SLICE("i"), &list, &news, &change),
+	             RESULT_LIMITED);
+}
+
+// As an interruption leaves it: one of the two is there.
+static void forget(const char *hash, struct slice field)
+{
+	struct key_name key = project_key(f.project, hash);
+	const struct reply *reply;
+	cr_assert_eq(store_call(f.store, f.arena, &reply, ARGUMENTS(SLICE("HDEL"), key_slice(&key), field)), RESULT_OK);
+	cr_assert_eq(reply_integer(reply), 1);
+	cr_assert_eq(category_list_load(f.store, f.arena, f.project, &list), RESULT_OK);
+}
+
+Test(category_import, an_interrupted_import_counts_each_change_once)
+{
+	cr_assert_eq(import_as("one", news), CATEGORY_CREATED);
+	cr_assert_eq(import_as("one", news), CATEGORY_CREATED, "again");
+	forget("categories", SLICE("customerio_topic_4"));
+	cr_assert_eq(import_as("one", news), CATEGORY_CREATED, "interrupted before the category was made");
+
+	struct topic_description later = news;
+	later.name = SLICE("Letters");
+	struct category halfway = *IMPORTED;
+	halfway.name = later.name;
+	edit(halfway);
+	cr_assert_eq(import_as("two", later), CATEGORY_UPDATED, "interrupted behind the update of the category");
+	cr_assert_eq(import_as("two", later), CATEGORY_UPDATED, "again");
+	cr_assert_eq(import_as("three", later), CATEGORY_KEPT);
+	later.name = SLICE("More");
+	cr_assert_eq(import_as("four", later), CATEGORY_UPDATED);
+	EXPECT_TEXT(IMPORTED->name, "More");
 }
