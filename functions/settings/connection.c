@@ -1,16 +1,11 @@
 // Connections to Customer.io: credentials are tried first, and stored only when Customer.io accepts them.
-//
-// Somebody waits for the answer, and so does the web server: when Customer.io has not said yes or no after TRIAL_MS,
-// that is a fault of the network (503), and nothing has changed.
 #include "connection.h"
 
 #include "base/clock.h"
 #include "project/project.h"
 
-#define TRIAL_MS INT64_C(7000) // for all that one request asks Customer.io; a worker that is to stop has 8 s
-
-#define TOO_LATE "Customer.io did not answer in time. Nothing was changed. Try again."
-#define NO_ANSWER "Customer.io gave no usable answer. Nothing was changed. Try again."
+#define UNSUITABLE "may hold nothing but letters, digits and signs of ASCII"
+#define TRIAL_MS INT64_C(7000) // for all that one request asks; the web server waits 15 s, a stopping worker has 8 s
 
 // What has been accepted in this request; if somebody else changes the section meanwhile it need not be asked again.
 struct accepted {
@@ -25,52 +20,6 @@ struct attempt {
 	struct accepted accepted; // secret.data NULL: nothing yet
 };
 
-static enum result connection_is_in_time(void *context)
-{
-	const struct attempt *attempt = context;
-
-	return clock_monotonic_us() < attempt->until_us ? RESULT_OK : RESULT_STOP;
-}
-
-// Makes a failed trial an answer: Customer.io's "no" is the request's fault, anything else is not.
-static enum result connection_refuse(const struct attempt *attempt, enum result result, bool elsewhere,
-                                     struct slice sentence)
-{
-	struct request *request = attempt->request;
-	struct slice text = arena_copy(request->arena, sentence);
-	bool says = text.length > 0;
-
-	switch (result) {
-	case RESULT_INVALID:
-		return refuse_field(request, elsewhere ? "region" : attempt->section->secret,
-		                    says ? text.data : "is refused by Customer.io");
-	case RESULT_STOP:
-		return refuse(request, RESULT_UNAVAILABLE, TOO_LATE);
-	case RESULT_UNAVAILABLE:
-		return refuse(request, result, says ? text.data : NO_ANSWER);
-	default:
-		return result;
-	}
-}
-
-static enum result connection_ask(struct attempt *attempt, const struct connection *connection, enum region wanted)
-{
-	struct request *request = attempt->request;
-	struct http_options options = {.patience = {connection_is_in_time, attempt}};
-	struct http_client *http = http_client_new(&options);
-	enum region found = wanted;
-	struct slice sentence = {NULL, 0};
-
-	if (http == NULL)
-		return RESULT_NO_MEMORY;
-	enum result result = attempt->section->try(request, http, connection, wanted, &found, &sentence);
-	http_client_free(http);
-	if (result != RESULT_OK)
-		return connection_refuse(attempt, result, wanted != REGION_AUTO && found != wanted, sentence);
-	attempt->accepted = (struct accepted){connection->site_id, connection->secret, found};
-	return RESULT_OK;
-}
-
 static bool connection_is_accepted(const struct accepted *accepted, const struct connection *connection,
                                    enum region wanted)
 {
@@ -79,26 +28,42 @@ static bool connection_is_accepted(const struct accepted *accepted, const struct
 	       (wanted == REGION_AUTO || wanted == accepted->region);
 }
 
+static bool connection_is_visible(struct slice text)
+{
+	for (size_t i = 0; i < text.length; i++) {
+		if (text.data[i] <= ' ' || text.data[i] > '~')
+			return false;
+	}
+	return true;
+}
+
 static enum result connection_check_complete(struct attempt *attempt, const struct connection *connection)
 {
 	enum result result = RESULT_OK;
 
 	if (connection->kind == CONNECTION_TRACK && slice_is_empty(connection->site_id))
 		result = refuse_field(attempt->request, "site_id", "is needed");
+	else if (!connection_is_visible(connection->site_id))
+		result = refuse_field(attempt->request, "site_id", UNSUITABLE);
 	if (connection->secret.data == NULL)
 		result = refuse_field(attempt->request, attempt->section->secret,
 		                      connection->sealed.data == NULL ? "is needed" : "cannot be read; give it again");
+	else if (!connection_is_visible(connection->secret))
+		result = refuse_field(attempt->request, attempt->section->secret, UNSUITABLE);
 	return result;
 }
 
 static enum result connection_try(struct attempt *attempt, struct connection *connection, enum region wanted)
 {
 	struct request *request = attempt->request;
+	enum region found;
 	struct slice name;
 
 	TRY(connection_check_complete(attempt, connection));
-	if (!connection_is_accepted(&attempt->accepted, connection, wanted))
-		TRY(connection_ask(attempt, connection, wanted));
+	if (!connection_is_accepted(&attempt->accepted, connection, wanted)) {
+		TRY(connection_ask(request, attempt->section, connection, wanted, attempt->until_us, &found));
+		attempt->accepted = (struct accepted){connection->site_id, connection->secret, found};
+	}
 	connection->region = region_name(attempt->accepted.region);
 	// That took its time; of a project that is gone by now nothing may stay.
 	return project_get(request->store, request->arena, request_project(request), &name);

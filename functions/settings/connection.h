@@ -20,6 +20,12 @@ struct connection_section {
 	connection_trial *try;
 };
 
+// Asks Customer.io until then (clock_monotonic_us) at most. RESULT_OK: they are good in *found, which is `wanted`
+// unless that is REGION_AUTO. Otherwise the request is refused with what it returns.
+enum result connection_ask(struct request *request, const struct connection_section *section,
+                           const struct connection *connection, enum region wanted, int64_t until_us,
+                           enum region *found);
+
 // PUT and PATCH: members that are left out keep their value. Credentials and region are tried before they are stored;
 // nothing is stored of a request that is refused. Answers with the section.
 enum result connection_change(struct request *request, struct answer *answer, const struct connection_section *section);

@@ -219,6 +219,18 @@ def test_slow_customer_io_holds_up_nobody_else(shop, emulator):
     assert [shop.shown(section)["configured"] for section in NONE] == [False, False, True]
 
 
+def test_silent_customer_io_does_not_keep_the_service_from_ending(new_stack, customerio):
+    service = new_stack(**customerio.variables()).start()
+    shop, account = Shop(service, service.project()), customerio.account()
+    customerio.fault(do={"hang": True})
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        trial = pool.submit(shop.put, "app", credentials("app", account), timeout_s=60)
+        wait_until(customerio.received, 10 * PACE, "it is being tried")
+        status, _ = service.stop()
+        assert status == 0
+        assert trial.exception() or trial.result().status == 503
+
+
 def test_nobody_there(new_stack):
     """No Customer.io at all: refused connections, and a name that is none."""
     service = new_stack(CIOBRIDGE_APP_URL="http://127.0.0.1:1", CIOBRIDGE_TRACK_URL="http://nowhere.invalid",
