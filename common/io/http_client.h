@@ -50,8 +50,8 @@ struct http_request {
 	struct slice user, password, bearer;
 	struct slice body;   // data NULL: none
 	bool any_address;    // http and addresses that are not public too
-	// Of the whole call; 0: HTTP_TIMEOUT_MS. With a sink: for how long, in whole seconds, less than HTTP_SLOWEST_BYTES
-	// may come.
+	// Of the whole call; 0: HTTP_TIMEOUT_MS. With a sink: for how long, in whole seconds, less than
+	// HTTP_SLOWEST_BYTES may come.
 	int64_t timeout_ms;
 	size_t answer_limit; // bytes of a body that is gathered
 	// Takes the body of a 2xx in pieces as they come, instead of its being gathered. While it works nothing is

@@ -40,8 +40,8 @@ size_t peer_connections(struct peer *peer);
 const char *peer_request(struct peer *peer, size_t index);
 int64_t peer_request_us(struct peer *peer, size_t index);
 
-// An answer with a JSON body, in the arena: PEER({.text = peer_json(arena, "200 OK", "", "{}")}). `headers` may be "" or
-// whole lines.
+// An answer with a JSON body, in the arena: PEER({.text = peer_json(arena, "200 OK", "", "{}")}). `headers` are whole
+// lines, or "".
 const char *peer_json(struct arena *arena, const char *status, const char *headers, const char *body);
 
 #endif

@@ -111,13 +111,16 @@ Test(http_client, a_method_and_an_empty_password)
 
 Test(http_client, every_status_is_an_answer)
 {
-	static const char *const statuses[] = {"200 OK", "400 Bad Request", "401 Unauthorized", "429 Too Many Requests",
-	                                       "500 Internal Server Error", "599 Whatever"};
+	static const struct {
+		int number;
+		const char *line;
+	} statuses[] = {{200, "200 OK"}, {400, "400 Bad Request"}, {401, "401 Unauthorized"}, {500, "500 Oops"},
+	                {599, "599 "}};
 	for (size_t i = 0; i < COUNT_OF(statuses); i++) {
-		AUTO(peer_close) struct peer *peer = PEER({.text = peer_json(arena, statuses[i], "", "{}")});
+		AUTO(peer_close) struct peer *peer = PEER({.text = peer_json(arena, statuses[i].line, "", "{}")});
 		struct http_answer answer;
 		cr_assert(get(peer, "/", (struct http_request){0}, &answer) == RESULT_OK);
-		cr_assert_eq(answer.status, atoi(statuses[i]));
+		cr_assert_eq(answer.status, statuses[i].number);
 		EXPECT_SLICE(answer.body, "{}");
 	}
 }
@@ -180,7 +183,8 @@ Test(http_client, a_body_at_the_limit_and_over)
 {
 	AUTO(peer_close) struct peer *peer =
 		PEER({.text = peer_json(arena, "200 OK", "", "123456789")},
-	             {.text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n4\r\n6789\r\n0\r\n\r\n"});
+	             {.text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	                      "5\r\n12345\r\n4\r\n6789\r\n0\r\n\r\n"});
 	struct http_answer answer;
 	for (int i = 0; i < 2; i++) {
 		cr_assert(get(peer, "/", (struct http_request){.answer_limit = 9}, &answer) == RESULT_OK);

@@ -31,8 +31,8 @@ static pid_t run(const char *const *command, int output)
 static void make_certificate(const char *name, const char *alternative)
 {
 	const char *const command[] = {
-		"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
-		"2", "-keyout", "key", "-out", "certificate", "-subj", name, "-addext", alternative, NULL,
+		"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+		"-days", "2", "-keyout", "key", "-out", "certificate", "-subj", name, "-addext", alternative, NULL,
 	};
 	int status;
 	cr_assert(waitpid(run(command, STDERR_FILENO), &status, 0) > 0 && status == 0);
@@ -58,8 +58,8 @@ static void tear_down(void)
 }
 TestSuite(http_tls, .init = set_up, .fini = tear_down, .timeout = 60);
 
-// Starts the server with one version of TLS, and says on which port. At its usual level of security it would refuse the
-// old ones itself.
+// Starts the server with one version of TLS, and says on which port. At its usual level of security it would refuse
+// the old ones itself.
 static pid_t serve(const char *version, int *port)
 {
 	const char *const command[] = {
@@ -83,7 +83,8 @@ static pid_t serve(const char *version, int *port)
 static enum result ask(const char *host, int port, bool trusting, struct http_answer *answer)
 {
 	struct slice file = arena_format(arena, "%s/certificate", directory);
-	struct http_client *client = http_client_new(&(struct http_options){.authorities = trusting ? file.data : NULL});
+	struct http_options options = {.authorities = trusting ? file.data : NULL};
+	struct http_client *client = http_client_new(&options);
 	struct http_request request = {
 		.url = arena_format(arena, "https://%s:%d/answer", host, port),
 		.any_address = true,
