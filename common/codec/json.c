@@ -36,8 +36,8 @@ struct json_piece {
 	max_align_t bytes[];
 };
 
-static struct json_piece *json_pieces;
-static jmp_buf *json_way_out; // NULL: nothing is being read
+static _Thread_local struct json_piece *json_pieces;
+static _Thread_local jmp_buf *json_way_out; // NULL: nothing is being read
 
 static void *json_allocate(size_t size)
 {
