@@ -1,12 +1,12 @@
 // Who asks, by the credentials of each API, and whether that account lives here.
 import { Refusal } from "../server/answer.mjs";
 
-// {user, password} of HTTP Basic in either alphabet of base64, or undefined.
+// {user, password} of HTTP Basic, or undefined. Node reads base64 in either alphabet, and clients send both.
 export function basicCredentials(header = "") {
 	const [, encoded] = /^Basic +(\S+)$/i.exec(header) ?? [];
 	if (encoded === undefined)
 		return undefined;
-	const text = Buffer.from(encoded.replaceAll("-", "+").replaceAll("_", "/"), "base64").toString("utf8");
+	const text = Buffer.from(encoded, "base64").toString("utf8");
 	const colon = text.indexOf(":");
 	return colon < 0 ? undefined : { user: text.slice(0, colon), password: text.slice(colon + 1) };
 }
