@@ -1,6 +1,8 @@
 // The body reader, and which request comes next on a connection. The input is what a web server sends: a byte of
 // switches, a line that is CONTENT_LENGTH, then records, each a byte that says what it is, two for its length, one for
-// its padding, and its content. All records are well formed: libfcgi bears no others, and its port is never public.
+// its padding, and its content. All records are well formed: libfcgi bears no others, and its port is never public. Nor
+// is an empty one of another request among them: libfcgi drops the record behind it. No web server sends one, since
+// libfcgi takes one request at a time.
 #include "base/buffer.h"
 #include "fuzz.h"
 #include "io/fcgi.h"
@@ -17,7 +19,7 @@
 #define WHOLE 2                 // it ends the body properly and sends another request
 #define UNREAD 4                // the handler does not read the body
 #define CAPACITY_SHIFT 3        // the rest says how much it reads at once
-#define OTHER_REQUEST 16        // in the byte that says what a record is: it belongs to another request
+#define OTHER_REQUEST 16        // in the byte that says what a record is: it belongs to another request, if not empty
 
 struct peer {
 	int socket;
@@ -72,7 +74,7 @@ static void peer_send_record(struct peer *peer, struct slice *rest)
 
 	memcpy(bytes, head.data, head.length);
 	size_t length = (size_t)bytes[1] << 8 | bytes[2];
-	int type = bytes[0] % OTHER_REQUEST, id = bytes[0] & OTHER_REQUEST ? 2 : 1;
+	int type = bytes[0] % OTHER_REQUEST, id = bytes[0] & OTHER_REQUEST && length > 0 ? 2 : 1;
 	content = take(rest, length);
 	peer_send(peer, type, id, content, length, bytes[3]);
 	if (type != FCGI_STDIN || id != 1)
