@@ -48,8 +48,11 @@ REPLAYS = $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard
 SUPPORT = $(wildcard tests/support/*.c)
 MEMORY_SUPPORT = $(filter-out tests/memory/test_%,$(wildcard tests/memory/*.c))
 SOAK = $(wildcard $(patsubst %,tests/e2e/test_%.py,faults restart many csv_upload))
+# What only a process behind a web server does.
+COVERED = $(wildcard $(patsubst %,tests/e2e/test_%.py,fastcgi slow_clients status))
 SOURCES = $(wildcard common/*/*.c functions/*.c functions/*/*.c deploy/run/*.c tests/unit/*/*.c tests/functions/*.c \
-                     tests/memory/*.c tests/support/*.c tests/fuzz/*.c tests/differential/*.c tests/e2e/programs/*.c \
+                     tests/memory/*.c tests/coverage/*.c tests/support/*.c tests/fuzz/*.c tests/differential/*.c \
+                     tests/e2e/programs/*.c \
                      tests/bench/*.c)
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -59,7 +62,7 @@ function_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/functions/test_$(1).
 again = $(MAKE) --no-print-directory
 
 .PHONY: all run demo test lint sanitize valgrind fuzz install install-functions deps build-deps readme clean help
-.PHONY: soak bench executables tests objects fuzzers sanitized
+.PHONY: soak coverage bench executables tests objects fuzzers sanitized covered
 
 all: build-deps ## build every function and the local start (the default)
 	@$(again) executables
@@ -90,6 +93,17 @@ sanitized: executables tests $(BUILD)/clients/node_modules
 valgrind: deps ## the unit and function tests under valgrind
 	@$(again) tests
 	@tests/run --build $(BUILD) --valgrind $(TESTS) $(REPLAYS)
+
+coverage: deps ## how much of common/ the tests run, in lines and branches
+	@find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(again) BUILD=$(BUILD)/coverage $(BUILD)/coverage/tests/coverage/exit.o OPTIMISE='-O0 -g' \
+	          EXTRA_CFLAGS='--coverage'
+	@$(again) covered BUILD=$(BUILD)/coverage OPTIMISE='-O0 -g' EXTRA_CFLAGS='--coverage' \
+	          EXTRA_LDFLAGS='--coverage -Wl,--wrap=_exit $(BUILD)/coverage/tests/coverage/exit.o'
+	@tests/coverage/coverage.py --build $(BUILD)/coverage
+
+covered: executables tests
+	@tests/run --build $(BUILD) $(COVERED:%=--pytest %) $(TESTS) $(REPLAYS)
 
 fuzz: deps ## each fuzzer for FUZZ_SECONDS
 	@$(again) fuzzers BUILD=$(BUILD)/fuzz CC=clang OPTIMISE='-O1 -g' \
