@@ -49,7 +49,7 @@ SUPPORT = $(wildcard tests/support/*.c)
 MEMORY_SUPPORT = $(filter-out tests/memory/test_%,$(wildcard tests/memory/*.c))
 SOAK = $(wildcard $(patsubst %,tests/e2e/test_%.py,faults restart many csv_upload))
 # What only a process behind a web server does.
-COVERED = $(wildcard $(patsubst %,tests/e2e/test_%.py,fastcgi slow_clients status))
+COVERED = $(wildcard $(patsubst %,tests/e2e/test_%.py,fastcgi slow_clients status reports web_server))
 SOURCES = $(wildcard common/*/*.c functions/*.c functions/*/*.c deploy/run/*.c tests/unit/*/*.c tests/functions/*.c \
                      tests/memory/*.c tests/coverage/*.c tests/support/*.c tests/fuzz/*.c tests/differential/*.c \
                      tests/e2e/programs/*.c \
