@@ -111,6 +111,14 @@ def test_one_event_for_one_id(call, account):
     assert len(account.events()) == 1
 
 
+def test_anonymous_events_belong_to_who_turns_out_to_be_behind_them(call, account):
+    call("track", "POST", "/api/v1/events", {"name": "looked", "anonymous_id": "anon"})
+    call.identify("1", anonymous_id="anon")
+    call.identify("2", anonymous_id="anon")
+    assert [event["name"] for event in account.events(id="1")] == ["looked"]
+    assert account.events(id="2") == []
+
+
 def test_times_are_whole_seconds(call, account):
     call.item("event", identifiers={"id": "1"}, name="bought", timestamp=1613063089.9)
     assert account.events()[0]["timestamp"] == 1613063089

@@ -47,6 +47,7 @@ export class Account {
 		this.problems = new Log(MAX_PROBLEMS); // what was answered with 200 and yet not done
 		this.sent = new Log(MAX_SENT); // messages that the App API was asked to send
 		this.mergedInto = new Map(); // serial -> serial
+		this.anonymous = new Map(); // anonymous id -> serial of who turned out to be behind it
 		this.exports = new Exports(this);
 		this.webhooks = new Webhooks(this);
 	}

@@ -81,6 +81,8 @@ function store(account, before, person, attributes, at) {
 			changed[name] = value;
 	}
 	storePreferences(changed, timestamps, attributes, isNews, at);
+	if (changed.anonymous_id !== undefined && !account.anonymous.has(changed.anonymous_id))
+		account.anonymous.set(changed.anonymous_id, person.serial);
 	const after = account.people.replace({ ...person, attributes: changed, timestamps });
 	account.webhooks.noteChange(before, after);
 	return after;

@@ -131,9 +131,9 @@ export function activities(account, exchange, isWanted) {
 	return { activities: items.map((event) => describeActivity(account, event)), next };
 }
 
-// Events of a person who was merged are the primary's.
-export function serialOf(account, { person }) {
-	let serial = person;
+// Whose event it is: those of an anonymous id belong to who has it, those of a person who was merged to the primary.
+export function serialOf(account, { person, anonymous_id: anonymousId }) {
+	let serial = person ?? account.anonymous.get(anonymousId);
 	while (account.mergedInto.has(serial))
 		serial = account.mergedInto.get(serial);
 	return serial;
