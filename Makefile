@@ -71,6 +71,7 @@ run: all ## start everything here, in the foreground; PORT and VAR choose where
 	@$(BUILD)/run --with-make
 
 demo: all ## a walk through it on its own, every request shown as a curl line
+	$(if $(shell command -v node),,@deploy/deps nodejs)
 	@deploy/demo $(BUILD)
 
 test: deps ## every test: unit, functions, end to end
