@@ -1,7 +1,6 @@
 // Comes before the C library's malloc, or the sanitizer's, which is then asked for the memory.
 #include "allocator.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -40,9 +39,14 @@ bool memory_has_failed(void)
 	return plan.failed;
 }
 
+// A sanitizer's strdup does not come by here; it finds leaks itself.
 long memory_in_use(void)
 {
+#ifdef __SANITIZE_ADDRESS__
+	return 0;
+#else
 	return in_use;
+#endif
 }
 
 static bool memory_is_refused(void)
@@ -57,25 +61,26 @@ static bool memory_is_refused(void)
 	return true;
 }
 
-// The same name in the libraries behind this program.
-#define BEHIND(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#ifdef __SANITIZE_ADDRESS__
+#define BEHIND(name) __interceptor_##name
+#else
+#define BEHIND(name) __libc_##name
+#endif
+void *BEHIND(malloc)(size_t size);
+void *BEHIND(calloc)(size_t count, size_t size);
+void *BEHIND(realloc)(void *memory, size_t size);
+void BEHIND(free)(void *memory);
 
 void *malloc(size_t size)
 {
-	static __typeof__(&malloc) behind;
-	if (behind == NULL)
-		behind = BEHIND(malloc);
-	void *memory = memory_is_refused() ? NULL : behind(size);
+	void *memory = memory_is_refused() ? NULL : BEHIND(malloc)(size);
 	in_use += memory != NULL;
 	return memory;
 }
 
 void *calloc(size_t count, size_t size)
 {
-	static __typeof__(&calloc) behind;
-	if (behind == NULL)
-		behind = BEHIND(calloc);
-	void *memory = memory_is_refused() ? NULL : behind(count, size);
+	void *memory = memory_is_refused() ? NULL : BEHIND(calloc)(count, size);
 	in_use += memory != NULL;
 	return memory;
 }
@@ -83,21 +88,15 @@ void *calloc(size_t count, size_t size)
 // Nobody here shrinks to nothing, so a piece stays one.
 void *realloc(void *memory, size_t size)
 {
-	static __typeof__(&realloc) behind;
-	if (behind == NULL)
-		behind = BEHIND(realloc);
-	void *moved = memory_is_refused() ? NULL : behind(memory, size);
+	void *moved = memory_is_refused() ? NULL : BEHIND(realloc)(memory, size);
 	in_use += memory == NULL && moved != NULL;
 	return moved;
 }
 
 void free(void *memory)
 {
-	static __typeof__(&free) behind;
-	if (behind == NULL)
-		behind = BEHIND(free);
 	in_use -= memory != NULL;
-	behind(memory);
+	BEHIND(free)(memory);
 }
 
 // hiredis before 1.0 ends the process where it finds no memory for these two while it connects; so it finds some.
