@@ -255,6 +255,16 @@ static enum result recording_send(struct recording *recording, const struct entr
 	return RESULT_OK;
 }
 
+enum result choices_are_to_be_told(struct store *store, struct arena *arena, struct slice project,
+                                   struct slice recipient, bool *are)
+{
+	struct key_name sendback = partition_key(project, partition_of(recipient), "sendback", SLICE(""));
+	const struct reply *reply;
+	TRY(store_call(store, arena, &reply, ARGUMENTS(SLICE("ZSCORE"), key_slice(&sendback), recipient)));
+	*are = !reply_is_null(reply);
+	return RESULT_OK;
+}
+
 enum result choices_mark_echo(struct store *store, struct arena *arena, struct slice project,
                               const struct choice *choice)
 {

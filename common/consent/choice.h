@@ -71,6 +71,11 @@ enum result choices_send(struct store *store, struct arena *arena, struct slice 
                          const struct choice *choices, size_t count, struct recording **recording);
 enum result choices_receive(struct recording *recording, enum choice_outcome *outcomes);
 
+// Is Customer.io still to be told of something that this recipient chose here? As long as it is, what it says of him
+// may be older than it looks.
+enum result choices_are_to_be_told(struct store *store, struct arena *arena, struct slice project,
+                                   struct slice recipient, bool *are);
+
 // Remembers, just before the choice is sent back to Customer.io, that its webhook will be an echo. Marks live 8 days.
 enum result choices_mark_echo(struct store *store, struct arena *arena, struct slice project,
                               const struct choice *choice);

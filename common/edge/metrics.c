@@ -42,6 +42,7 @@ static const struct metrics_family {
 	{DURATION, "histogram", "Time from accepting a request to the end of its answer."},
 	{"ciobridge_csv_rows_total", "counter", "Rows of CSV files that were taken whole, by what became of them."},
 	{"ciobridge_webhooks_total", "counter", "Customer.io webhooks rightly signed, by what became of them."},
+	{"ciobridge_lookups_total", "counter", "People looked up at Customer.io, by what for and what became of it."},
 };
 
 static struct counter *metrics_find(const char *name)

@@ -1,8 +1,10 @@
-// Undoes imports, as /import/{project}/{id}/undo asks for.
+// Undoes imports, as /import/{project}/{id}/undo asks for, and looks people up at Customer.io.
 #include "base/clock.h"
 #include "consent/import.h"
+#include "customerio/lookup.h"
 #include "edge/endpoint.h"
 #include "edge/queue_worker.h"
+#include "lookups.h"
 
 static enum result undo(struct job *job)
 {
@@ -12,6 +14,7 @@ static enum result undo(struct job *job)
 
 static const struct job_queue queues[] = {
 	{.name = "undo", .key = IMPORT_UNDO_QUEUE, .handle = undo},
+	{.name = "lookups", .find = lookup_find, .handle = lookups_work},
 };
 
 const struct function function = {
