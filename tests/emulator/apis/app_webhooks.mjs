@@ -29,7 +29,19 @@ function getAll(account) {
 
 function settingsIn(exchange) {
 	const body = bodyOf(exchange);
+	if ("endpoint" in body && !isAddress(body.endpoint))
+		throw appError(422, "endpoint must be an address", { pointer: "/endpoint" });
+	if ("events" in body && !Array.isArray(body.events))
+		throw appError(422, "events must be a list", { pointer: "/events" });
 	return Object.fromEntries(SETTINGS.filter((name) => name in body).map((name) => [name, body[name]]));
+}
+
+function isAddress(text) {
+	try {
+		return ["http:", "https:"].includes(new URL(text).protocol);
+	} catch {
+		return false;
+	}
 }
 
 function post(account, exchange) {
