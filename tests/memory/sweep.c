@@ -202,8 +202,9 @@ static bool sweep_request_at(struct sweep *sweep, size_t number, size_t fault)
 	memory_fail(SIZE_MAX, MEMORY_ONCE);
 	if (faults[fault].fault == MEMORY_FOR_ALL)
 		sweep_renew_store(sweep->service);
-	cr_assert(sweep_is_success(&outcome) || (failed && (outcome.status == 503 || outcome.broken)), "%s, %s: %d %.*s",
-	          sweep->request->line, what, outcome.status, (int)outcome.text.length, outcome.text.data);
+	cr_assert(sweep_is_success(&outcome) || (failed && (outcome.status == 503 || outcome.broken)),
+	          "%s, %s: %d %.*s", sweep->request->line, what, outcome.status, (int)outcome.text.length,
+	          outcome.text.data);
 	if (sweep_is_success(&outcome))
 		sweep_check_success(sweep, &outcome, what);
 	sweep_check_next(sweep, what);

@@ -21,8 +21,8 @@ static int port;
 static void run_redis(const char *socket)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	execlp("redis-server", "redis-server", "--port", "0", "--bind", "127.0.0.1", "--unixsocket", socket, "--save", "",
-	       "--appendonly", "no", "--dir", directory, "--logfile", "/dev/null", (char *)NULL);
+	execlp("redis-server", "redis-server", "--port", "0", "--bind", "127.0.0.1", "--unixsocket", socket, "--save",
+	       "", "--appendonly", "no", "--dir", directory, "--logfile", "/dev/null", (char *)NULL);
 	_exit(127);
 }
 
