@@ -99,7 +99,8 @@ enum result category_add(struct store *store, struct arena *arena, struct slice 
 enum result category_save(struct store *store, struct arena *arena, struct slice project,
                           const struct category *category);
 
-// The JSON that is stored for a category, and back. RESULT_MALFORMED when it is none; RESULT_TOO_LARGE, RESULT_NO_MEMORY.
+// The JSON that is stored for a category, and back. RESULT_MALFORMED when it is none; RESULT_TOO_LARGE,
+// RESULT_NO_MEMORY.
 enum result category_text(struct arena *arena, const struct category *category, struct slice *text);
 enum result category_parse(struct arena *arena, struct slice key, struct slice stored, struct category *category);
 

@@ -27,6 +27,10 @@ enum result import_job_load(struct store *store, struct arena *arena, struct sli
 struct slice import_job_text(const struct import_job *job, const char *field); // data NULL: it is not there
 int64_t import_job_number(const struct import_job *job, const char *field);    // 0: it is not there
 
+// What was saved of it: a note (data NULL: it is not there), a counter (0 likewise).
+struct slice import_job_note(const struct import_job *job, const char *name);
+int64_t import_job_counter(const struct import_job *job, const char *name);
+
 // import_start for any kind, also of an import that waits (IMPORT_QUEUED).
 enum result import_register(struct store *store, struct arena *arena, struct slice project, struct slice id,
                             const char *kind, enum import_status status, int64_t now_ms);

@@ -43,6 +43,28 @@ int64_t import_job_number(const struct import_job *job, const char *field)
 	return number;
 }
 
+// As many bytes as the longest name of a field has, and more.
+struct field_name {
+	char text[64];
+};
+
+static struct field_name field_name(const char *prefix, const char *name)
+{
+	struct field_name field;
+	snprintf(field.text, sizeof(field.text), "%s%s", prefix, name);
+	return field;
+}
+
+struct slice import_job_note(const struct import_job *job, const char *name)
+{
+	return import_job_text(job, field_name(IMPORT_NOTE_PREFIX, name).text);
+}
+
+int64_t import_job_counter(const struct import_job *job, const char *name)
+{
+	return import_job_number(job, field_name(IMPORT_RESULT_PREFIX, name).text);
+}
+
 static enum import_status job_stored_status(const struct import_job *job)
 {
 	struct slice stored = import_job_text(job, "status");

@@ -44,6 +44,15 @@ enum result subscription_preferences_read(struct arena *arena, const struct json
 	return preferences_read(arena, value, preferences);
 }
 
+// At least as many as there are values.
+static size_t json_count_values(struct slice json)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < json.length; i++)
+		count += json.data[i] == ',' || json.data[i] == '{' || json.data[i] == '[';
+	return count;
+}
+
 enum result subscription_preferences_read_text(struct arena *arena, struct slice text,
                                                struct topic_preferences *preferences)
 {
@@ -51,6 +60,8 @@ enum result subscription_preferences_read_text(struct arena *arena, struct slice
 		*preferences = (struct topic_preferences){NULL, 0};
 		return RESULT_OK;
 	}
+	if (json_count_values(text) > SUBSCRIPTION_PREFERENCES_MAXIMUM)
+		return RESULT_TOO_LARGE;
 	const struct json *object = NULL;
 	TRY(json_parse(arena, text, &object, NULL));
 	return preferences_read(arena, object, preferences);

@@ -24,7 +24,10 @@ struct topic_preferences {
 enum result subscription_preferences_read(struct arena *arena, const struct json *value,
                                           struct topic_preferences *preferences);
 
-// The same from text that is JSON (a CSV cell, an attribute).
+// JSON takes many times its length in memory, up to 300 bytes a value. A project has at most 10,000 topics.
+#define SUBSCRIPTION_PREFERENCES_MAXIMUM 16384 // values
+
+// The same from text that is JSON (a CSV cell, an attribute). RESULT_TOO_LARGE: more values than that.
 enum result subscription_preferences_read_text(struct arena *arena, struct slice text,
                                                struct topic_preferences *preferences);
 

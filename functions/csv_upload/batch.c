@@ -40,7 +40,8 @@ enum result batch_wait(struct upload *upload)
 	TRY(choices_receive(batch->recording, outcomes));
 	for (size_t i = 0; i < batch->count; i++) {
 		if (outcomes[i] == CHOICE_SKIPPED)
-			return refuse(upload->request, RESULT_CONFLICT, "This import was cancelled, or is being undone.");
+			return refuse(upload->request, RESULT_CONFLICT,
+			              "This import was cancelled, or is being undone.");
 		upload->tally.preferences_updated += outcomes[i] == CHOICE_CHANGED;
 	}
 	upload->tally.rows_processed = batch->rows;

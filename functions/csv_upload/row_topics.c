@@ -2,9 +2,6 @@
 #include "customerio/subscription_preferences.h"
 #include "row.h"
 
-// JSON takes many times its length in memory, up to 300 bytes a value. A project has at most 10,000 topics.
-#define PREFERENCES_VALUES_MAXIMUM 16384
-
 static enum result row_learn_topics(struct upload *upload, const struct row_topic *topics, size_t count)
 {
 	struct slice *unknown = arena_array(upload->scratch, count + 1, sizeof(*unknown));
@@ -81,25 +78,17 @@ static enum result row_take_object(struct upload *upload, struct row *row,
 	return row_choose_topics(upload, row, topics, count);
 }
 
-static size_t row_count_values(struct slice json)
-{
-	size_t count = 0;
-	for (size_t i = 0; i < json.length; i++)
-		count += json.data[i] == ',' || json.data[i] == '{' || json.data[i] == '[';
-	return count;
-}
-
 enum result row_take_preferences(struct upload *upload, struct row *row)
 {
 	const struct column_set *set = &upload->columns.of[COLUMN_PREFERENCES];
 	for (size_t i = 0; i < set->count; i++) {
 		struct slice cell = column_cell(&set->items[i], row->cells);
 		struct topic_preferences preferences;
-		if (row_count_values(cell) > PREFERENCES_VALUES_MAXIMUM) {
+		enum result result = subscription_preferences_read_text(upload->scratch, cell, &preferences);
+		if (result == RESULT_TOO_LARGE) {
 			row_refuse(row, "cio_subscription_preferences has more than 16384 values");
 			continue;
 		}
-		enum result result = subscription_preferences_read_text(upload->scratch, cell, &preferences);
 		if (result == RESULT_MALFORMED) {
 			row_refuse(row, "cio_subscription_preferences is no JSON object with topics");
 			continue;

@@ -10,11 +10,7 @@ static enum result undo_handle(struct request *request, struct answer *answer)
 	if (result == RESULT_CONFLICT)
 		return refuse(request, result, "This import is undone, or being undone, already.");
 	TRY(result);
-	struct slice location = arena_format(request->arena, "/import/%.*s/%.*s", (int)project.length, project.data,
-	                                     (int)id.length, id.data);
-	if (location.data == NULL)
-		return RESULT_NO_MEMORY;
-	answer_header(answer, "Location", location);
+	TRY(import_answer_location(request, answer, id));
 	return import_write(request->store, request->arena, project, id, answer_json(answer, 202));
 }
 

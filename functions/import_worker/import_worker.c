@@ -1,10 +1,12 @@
-// Undoes imports, as /import/{project}/{id}/undo asks for, and looks people up at Customer.io.
+// Runs imports from Customer.io's App API and undoes imports of every kind, as /import/{project} asks for, and looks
+// people up at Customer.io.
 #include "base/clock.h"
 #include "consent/import.h"
 #include "customerio/lookup.h"
 #include "edge/endpoint.h"
 #include "edge/queue_worker.h"
 #include "lookups.h"
+#include "run.h"
 
 static enum result undo(struct job *job)
 {
@@ -14,6 +16,7 @@ static enum result undo(struct job *job)
 
 static const struct job_queue queues[] = {
 	{.name = "undo", .key = IMPORT_UNDO_QUEUE, .handle = undo},
+	{.name = "import", .key = IMPORT_RUN_QUEUE, .handle = run_import},
 	{.name = "lookups", .find = lookup_find, .handle = lookups_work},
 };
 
@@ -22,6 +25,6 @@ const struct function function = {
 	.prefixes = "",
 	.queues = queues,
 	.queue_count = COUNT_OF(queues),
-	.workers = 2,
+	.workers = 4,
 	.gives_way = true,
 };

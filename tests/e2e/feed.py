@@ -230,6 +230,20 @@ class Redis:
         return [self.read() for _ in range(int(rest))]
 
 
+def state(stack, slug):
+    """Every choice: {list: {recipient: score}}; and how many entries the audit has."""
+    lists, audited = {}, 0
+    with Redis(stack) as redis:
+        for partition in range(16):
+            tag = f"cb:{{{slug}:{partition:02d}}}:"
+            audited += redis.call("XLEN", f"{tag}audit")
+            for key in redis.call("KEYS", f"cb:{{{slug}:{partition:02d}}}:optouts:*"):
+                flat = redis.call("ZRANGE", key, 0, -1, "WITHSCORES")
+                choices = lists.setdefault(key.decode().rpartition("optouts:")[2], {})
+                choices.update(zip(flat[::2], flat[1::2]))
+    return lists, audited
+
+
 def family(stack, name):
     """(master, workers) of a function or of nginx; the master is None while there is none."""
     processes = stack.named(name)

@@ -14,7 +14,7 @@ import zlib
 import pytest
 
 import feed
-from feed import Redis
+from feed import state
 from stack import PACE, Stack, wait_until
 
 ROWS = 10_000_000 if feed.SCALE >= 20 else int(200_000 * feed.SCALE)
@@ -62,20 +62,6 @@ def upload(stack, slug, body, query=f"as_of={AS_OF}", headers=None, chunked=Fals
         return response.status, json.loads(response.read())
     finally:
         connection.close()
-
-
-def state(stack, slug):
-    """Every choice: {list: {recipient: score}}; and how many entries the audit has."""
-    lists, audited = {}, 0
-    with Redis(stack) as redis:
-        for partition in range(16):
-            tag = f"cb:{{{slug}:{partition:02d}}}:"
-            audited += redis.call("XLEN", f"{tag}audit")
-            for key in redis.call("KEYS", f"cb:{{{slug}:{partition:02d}}}:optouts:*"):
-                flat = redis.call("ZRANGE", key, 0, -1, "WITHSCORES")
-                choices = lists.setdefault(key.decode().rpartition("optouts:")[2], {})
-                choices.update(zip(flat[::2], flat[1::2]))
-    return lists, audited
 
 
 def peak_kb(stack):

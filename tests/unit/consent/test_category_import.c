@@ -133,7 +133,8 @@ Test(category_import, texts_become_what_a_category_may_have)
 		name[i] = '\xc3', name[i + 1] = '\xa4';
 	for (size_t i = 0; i < sizeof(description); i++)
 		description[i] = i % 2 == 0 ? 'a' : '\n';
-	struct topic_description odd = {.topic = SLICE("topic_4"), .name = {name, 199}, .description = {description, 5000}};
+	struct topic_description odd = {
+		.topic = SLICE("topic_4"), .name = {name, 199}, .description = {description, 5000}};
 	name[0] = 'x';
 	name[1] = '\t';
 	import(odd);

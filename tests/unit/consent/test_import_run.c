@@ -80,7 +80,8 @@ static enum import_status status_of(struct slice id)
 static enum choice_outcome opt_out(struct slice import, const char *who)
 {
 	struct choice choice = {slice_of(who), &category_all, CHOICE_OUT, NOW_MS};
-	struct choice_origin origin = {.act = ACT_DATED, .source = SLICE("import"), .reference = import, .import = import};
+	struct choice_origin origin = {
+		.act = ACT_DATED, .source = SLICE("import"), .reference = import, .import = import};
 	enum choice_outcome outcome;
 	cr_assert_eq(choices_record(f.store, f.arena, f.project, NULL, &origin, &choice, 1, &outcome), RESULT_OK);
 	return outcome;

@@ -125,7 +125,9 @@ Test(recent_events, of_a_flood_only_some_are_noted)
 	int64_t taken = notes_taken(f.project, 5000), of_others = 0;
 	cr_assert(taken >= 200 && taken < 1000, "%lld", (long long)taken);
 	// One in 64 projects shares the account of this one.
-	for (int i = 0; i < 4; i++)
-		of_others += notes_taken(arena_format(f.arena, "%.*s-%d", (int)f.project.length, f.project.data, i), 50);
+	for (int i = 0; i < 4; i++) {
+		struct slice other = arena_format(f.arena, "%.*s-%d", (int)f.project.length, f.project.data, i);
+		of_others += notes_taken(other, 50);
+	}
 	cr_assert(of_others >= 50, "%lld", (long long)of_others);
 }
