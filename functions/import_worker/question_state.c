@@ -4,7 +4,8 @@
 // it counts as the end of just that second, and Customer.io says in, the `in` is recorded 1 ms later: of two opposite
 // events in one second the last one wins. An `out` of any other time stays as the rule has it. And as long as
 // Customer.io is still to be told of something, its `in` may be older than that and is not taken: better an opt-in
-// missed than an opt-out lost.
+// missed than an opt-out lost. (Only an `out` made here within that very second, on top of a reported one, cannot be
+// told from it.)
 #include "consent/optouts.h"
 #include "question.h"
 

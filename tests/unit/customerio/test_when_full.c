@@ -88,4 +88,9 @@ Test(when_full, a_look_up)
 	cr_assert(lookup_queue(store, arena, SLUG, LOOKUP_ADDRESS, SLICE("42"), 1000) == RESULT_OK);
 	cr_assert(store_call(store, arena, &reply, ARGUMENTS(SLICE("ZCARD"), key_slice(&key))) == RESULT_OK);
 	cr_assert_eq(reply_integer(reply), 1);
+	struct lookup *taken;
+	size_t count;
+	cr_assert(lookup_take(store, arena, SLUG, &taken, &count) == RESULT_OK && count == 1);
+	cr_assert(lookup_done(store, arena, SLUG, taken) == RESULT_OK);
+	cr_assert(lookup_take(store, arena, SLUG, &taken, &count) == RESULT_OK && count == 0);
 }
