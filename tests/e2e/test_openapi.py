@@ -237,6 +237,21 @@ def walk_imports(walk):
     walk.call("POST", imports + "/{id}/undo", status=409, id=number)
 
 
+def walk_app_imports(walk, emulator, account):
+    imports = "/import/{project}"
+    walk.call("POST", imports, {}, status=422)
+    walk.call("PUT", "/settings/{project}/app", {"api_key": account.app_key}, status=200)
+    waiting = emulator.fault(api="app", do={"hang": True})
+    queued = walk.call("POST", imports, {}, status=202)
+    walk.call("POST", imports, status=409)
+    walk.call("GET", imports + "/{id}", status=200, id=queued["id"])
+    walk.call("DELETE", imports + "/{id}", status=204, id=queued["id"])
+    walk.call("DELETE", imports + "/{id}", status=409, id=queued["id"])
+    walk.call("DELETE", imports + "/{id}", status=404, id="none")
+    emulator.heal(waiting)
+    walk.call("GET", "/settings/{project}", status=200)
+
+
 def walk_csv_upload(walk):
     upload = "/csv-upload/{project}"
     file = b"email,unsubscribed\nann@example.com,true\n,true\n"
@@ -249,12 +264,14 @@ def walk_csv_upload(walk):
 def test_answers_are_as_described(new_stack, customerio):
     walk = Walk(new_stack(**customerio.variables()).start())
     walk_settings(walk)
-    walk_connections(walk, customerio.account(region="eu"))
+    account = customerio.account(region="eu")
+    walk_connections(walk, account)
     walk_webhook(walk)
     walk_optouts(walk)
     walk_reports(walk)
     walk_csv_upload(walk)
     walk_imports(walk)
+    walk_app_imports(walk, customerio, account)
     for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
         walk.call("GET", path, status=200, token=None)
     walk.call("DELETE", "/settings/{project}/webhook", status=204)
