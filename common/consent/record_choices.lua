@@ -164,8 +164,10 @@ local function keep_direct(list, recipient, sign)
 	local old = stored(list, recipient)
 	local made_at = now
 	if old then
-		local differs = (old > 0) ~= (sign > 0)
-		made_at = math.max(now, math.abs(old) + (differs and 1 or 0))
+		-- An `out` upon one that a report dates to the end of this second counts too: what Customer.io is asked
+		-- about that second must not undo it.
+		local differs, confirms_ahead = (old > 0) ~= (sign > 0), sign > 0 and old > now
+		made_at = math.max(now, math.abs(old) + ((differs or confirms_ahead) and 1 or 0))
 	end
 	return keep(list, recipient, sign * made_at)
 end
