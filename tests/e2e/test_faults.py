@@ -239,8 +239,9 @@ def test_the_newest_choice_wins_in_spite_of_all(own_stack):
             (answered if project.send(client, one[1]).status == 200 else events).append(one)
 
     with Load(own_stack, work, THREADS) as load:
-        for fault in (workers_are_killed, redis_is_killed, functions_are_killed, scripts_are_flushed):
-            load.wait_for(count // 8)
+        faults = (workers_are_killed, redis_is_killed, functions_are_killed, scripts_are_flushed)
+        for number, fault in enumerate(faults, 1):
+            wait_until(lambda part=number * count // 8: len(answered) >= part, feed.ANSWER_S, "some are taken")
             fault(own_stack, chance)
         wait_until(lambda: len(answered) == count, feed.ANSWER_S, "every event has been taken")
     assert set(load.statuses()) <= {200, 503}

@@ -60,6 +60,8 @@ def kill_and_wait(service, name, victim, path):
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_function_comes_back(own_stack, name):
+    # Nothing has asked a worker of queues yet, so its workers may still be starting.
+    wait_until(lambda: len(split(own_stack, name)[1]) == int(FUNCTIONS[name][0][4]), RESTART_S, f"{name} is complete")
     _, workers = split(own_stack, name)
     kill_and_wait(own_stack, name, workers[0], path_of(name))
     master, workers = split(own_stack, name)

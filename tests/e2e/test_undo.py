@@ -132,7 +132,7 @@ def test_worker_refuses_what_it_does_not_know(arguments):
 def test_worker_describes_itself():
     def say(option):
         return subprocess.run([BUILD / "import_worker", option], capture_output=True, text=True, check=True).stdout
-    assert say("--describe") == "function import_worker once - 2 whole\n"
+    assert say("--describe") == "function import_worker once - 4 whole\n"
     assert "--listen" not in say("--help") and "--workers" in say("--help")
 
 
