@@ -47,7 +47,7 @@ FUZZERS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS = $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 SUPPORT = $(wildcard tests/support/*.c)
 MEMORY_SUPPORT = $(filter-out tests/memory/test_%,$(wildcard tests/memory/*.c))
-SOAK = $(wildcard $(patsubst %,tests/e2e/test_%.py,faults restart many csv_upload))
+SOAK = $(wildcard $(patsubst %,tests/e2e/test_%.py,faults restart many csv_upload import))
 # What only a process behind a web server does.
 COVERED = $(wildcard $(patsubst %,tests/e2e/test_%.py,fastcgi slow_clients status reports web_server))
 SOURCES = $(wildcard common/*/*.c functions/*.c functions/*/*.c deploy/run/*.c tests/unit/*/*.c tests/functions/*.c \
