@@ -1,5 +1,5 @@
 // The settings function without memory.
-#include "project/api_key.h"
+#include "project/connection.h"
 #include "sweep.h"
 
 extern const struct function function;
@@ -37,6 +37,8 @@ Test(memory_settings, projects)
 		{.line = "GET /settings/{project}", .key = ROLE_READ},
 		{.line = "PUT /settings/{project}", .key = ROLE_ROOT, .body = "{\"name\":\"Name {n}\"}",
 	         .prove = "GET /settings/{project}", .proof = "Name {n}"},
+		{.line = "PATCH /settings/{project}", .key = ROLE_ROOT, .body = "{\"name\":\"Other name {n}\"}",
+	         .prove = "GET /settings/{project}", .proof = "Other name {n}"},
 		{.line = "DELETE /settings/{it}?confirm={it}", .key = ROLE_ROOT, .prepare = make_project, .anew = true},
 	};
 	sweep_requests(&s, requests, COUNT_OF(requests));
@@ -67,7 +69,70 @@ Test(memory_settings, webhook)
 		{.line = "PUT /settings/{project}/webhook", .key = ROLE_ADMIN,
 	         .body = "{\"enabled\":true,\"signing_secret\":\"a-secret-with-the-number-{n}\",\"keep_old_for_s\":0}",
 	         .prove = "GET /settings/{project}", .proof = "\"enabled\":true"},
+		{.line = "PATCH /settings/{project}/webhook", .key = ROLE_ADMIN, .body = "{\"enabled\":true}",
+	         .prove = "GET /settings/{project}", .proof = "\"enabled\":true"},
 		{.line = "DELETE /settings/{project}/webhook", .key = ROLE_ADMIN},
+	};
+	sweep_requests(&s, requests, COUNT_OF(requests));
+}
+
+// As if Customer.io had accepted the credentials.
+static void connect_project(struct service *service, enum connection_kind kind)
+{
+	struct fixture *f = &service->fixture;
+	struct connection connection;
+	cr_assert_eq(connection_load(f->store, f->arena, f->project, kind, &connection), RESULT_OK);
+	connection.enabled = false;
+	connection.region = SLICE("eu");
+	connection.site_id = SLICE("a-site");
+	cr_assert_eq(connection_set_secret(f->arena, f->project, service->config.master_key, SLICE("a-key"),
+	                                   &connection),
+	             RESULT_OK);
+	cr_assert_eq(connection_save(f->store, f->arena, f->project, &connection), RESULT_OK);
+}
+
+static const char *make_app(struct service *service)
+{
+	connect_project(service, CONNECTION_APP);
+	return "app";
+}
+
+static const char *make_track(struct service *service)
+{
+	connect_project(service, CONNECTION_TRACK);
+	return "track";
+}
+
+static const char *make_pipelines(struct service *service)
+{
+	connect_project(service, CONNECTION_PIPELINES);
+	return "pipelines";
+}
+
+#define SECTION(verb, make, text, effect)                                                                          \
+	{                                                                                                          \
+		.line = verb " /settings/{project}/{it}", .key = ROLE_ADMIN, .body = (text), .prepare = (make),    \
+		.anew = true, .prove = "GET /settings/{project}", .proof = "\"{it}\":{\"configured\":" effect,     \
+	}
+
+// Where Customer.io need not be asked.
+Test(memory_settings, connections)
+{
+	static const struct sweep_request requests[] = {
+		SECTION("PUT", make_app, "{}", "true"),
+		SECTION("PATCH", make_track, "{\"enabled\":true}", "true,\"enabled\":true"),
+		SECTION("PUT", make_track, "{\"enabled\":false}", "true,\"enabled\":false"),
+		SECTION("PATCH", make_pipelines, "{\"enabled\":true}", "true,\"enabled\":true"),
+	};
+	sweep_requests(&s, requests, COUNT_OF(requests));
+}
+
+Test(memory_settings, connections_that_are_forgotten)
+{
+	static const struct sweep_request requests[] = {
+		SECTION("DELETE", make_app, NULL, "false"),
+		SECTION("DELETE", make_track, NULL, "false"),
+		SECTION("DELETE", make_pipelines, NULL, "false"),
 	};
 	sweep_requests(&s, requests, COUNT_OF(requests));
 }
