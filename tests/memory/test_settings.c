@@ -1,6 +1,12 @@
 // The settings function without memory.
+#include "../support/peer.h"
 #include "project/connection.h"
 #include "sweep.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 extern const struct function function;
 
@@ -134,5 +140,54 @@ Test(memory_settings, connections_that_are_forgotten)
 		SECTION("DELETE", make_track, NULL, "false"),
 		SECTION("DELETE", make_pipelines, NULL, "false"),
 	};
+	sweep_requests(&s, requests, COUNT_OF(requests));
+}
+
+// A Customer.io that accepts everything, in a process of its own: what it allocates is not counted.
+static pid_t customerio_start(char *url, size_t size)
+{
+	int ends[2];
+	cr_assert(pipe(ends) == 0);
+	pid_t child = fork();
+	cr_assert(child >= 0);
+	if (child == 0) {
+		struct arena *arena = arena_new((size_t)1 << 20);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		struct slice at = peer_url(PEER({.text = peer_json(
+			arena, "200 OK", "",
+			"{\"success\":true,\"ids\":[],\"next\":\"\",\"topics\":[],\"region\":\"us\"}")}));
+		if (write(ends[1], at.data, at.length + 1) > 0)
+			pause();
+		_exit(1);
+	}
+	ssize_t got = read(ends[0], url, size);
+	cr_assert(got > 0 && url[got - 1] == 0);
+	close(ends[0]);
+	close(ends[1]);
+	return child;
+}
+
+static void customerio_end(const pid_t *child)
+{
+	kill(*child, SIGKILL);
+	waitpid(*child, NULL, 0);
+}
+
+#define ACCEPTED(section, text)                                                                                    \
+	{                                                                                                          \
+		.line = "PUT /settings/{it}/" section, .key = ROLE_ROOT, .body = (text), .prepare = make_project,  \
+		.anew = true, .prove = "GET /settings/{it}", .proof = "\"" section "\":{\"configured\":true",        \
+	}
+
+Test(memory_settings, connections_that_customerio_accepts)
+{
+	static const struct sweep_request requests[] = {
+		ACCEPTED("pipelines", "{\"write_key\":\"a-key\",\"region\":\"us\"}"),
+		ACCEPTED("track", "{\"site_id\":\"a-site\",\"api_key\":\"a-key\",\"region\":\"us\"}"),
+		ACCEPTED("app", "{\"api_key\":\"a-key\",\"region\":\"us\"}"),
+	};
+	char url[64];
+	AUTO(customerio_end) pid_t child = customerio_start(url, sizeof(url));
+	s.config.app_url = s.config.track_url = s.config.pipelines_url = slice_of(url);
 	sweep_requests(&s, requests, COUNT_OF(requests));
 }
