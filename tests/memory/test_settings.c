@@ -167,10 +167,10 @@ static pid_t customerio_start(char *url, size_t size)
 	return child;
 }
 
-static void customerio_end(const pid_t *child)
+static void customerio_end(pid_t child)
 {
-	kill(*child, SIGKILL);
-	waitpid(*child, NULL, 0);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
 }
 
 #define ACCEPTED(section, text)                                                                                    \
@@ -187,7 +187,8 @@ Test(memory_settings, connections_that_customerio_accepts)
 		ACCEPTED("app", "{\"api_key\":\"a-key\",\"region\":\"us\"}"),
 	};
 	char url[64];
-	AUTO(customerio_end) pid_t child = customerio_start(url, sizeof(url));
+	pid_t child = customerio_start(url, sizeof(url));
 	s.config.app_url = s.config.track_url = s.config.pipelines_url = slice_of(url);
 	sweep_requests(&s, requests, COUNT_OF(requests));
+	customerio_end(child);
 }
