@@ -170,6 +170,8 @@ class Walk:
                         os.kill(process.pid, signal.SIGKILL)
             load.wait_for(LOAD)
             (self.service.state / "run/webhook.sock").unlink()
+            for process in feed.family(self.service, "webhook")[1]:
+                os.kill(process.pid, signal.SIGKILL)  # and with them the connections that nginx has kept
             wait_until(lambda: 503 in [record.status for record in load.records[-10:]], 10 * PACE, "refused")
             load.wait_for(LOAD)
         self.answers += [(record.status, f"{record.headers}{record.body}") for record in load.records if record.status]
