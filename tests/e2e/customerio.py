@@ -59,7 +59,7 @@ class Emulator:
         return ({f"CIOBRIDGE_{api.upper()}_URL": self.us[api] for api in APIS} |
                 {f"CIOBRIDGE_{api.upper()}_URL_EU": self.eu[api] for api in APIS})
 
-    def call(self, method, path, body=None, **query):
+    def call(self, method, path, body=None, /, **query):
         """A call of the control API: the answer's JSON, or None where there is none."""
         target = f"/_control{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         status, _, text = request(self.control, method, target, body)

@@ -335,3 +335,109 @@ def test_killed_at_any_moment(service, emulator):
     assert disturbed.state() == undisturbed.state(), feed.SEED
     verified = service.post(f"/optouts/{disturbed.slug}/audit/verify", timeout_s=LIMIT_S)
     assert verified.status == 200 and verified.json()["ok"], verified
+
+
+def test_logs_tell_nothing(service, emulator):
+    """Nobody's address, and not the key, not even where Customer.io repeats it."""
+    emulator.heal()
+    shop = Shop(service, emulator, topics=TOPICS, people=PEOPLE_OF_A_SHOP)
+    echo = {"status": 401, "body": {"meta": {"error": f"the key {shop.account.app_key} is not known"}}}
+    faults = [{"path": PEOPLE, "do": echo}, {"path": EXPORT, "do": {"status": 400}},
+              {"path": "/v1/subscription_topics", "do": echo}, {"path": PEOPLE, "do": {"loop": True}},
+              {"path": "/v1/exports/*", "do": echo}, {"api": "downloads", "do": echo}]
+    shop.account.add_people(generate=[{"count": 1001, "unsubscribed_every": 1}])
+    for fault in faults:
+        emulator.fault(**({"api": "app"} | fault))
+        job = shop.run()
+        assert job["status"] == "failed" and shop.account.app_key not in str(job), (fault, job)
+        emulator.heal()
+    said = service.output.read_text()
+    assert said.count('"an import failed"') >= len(faults)
+    assert shop.account.app_key not in said and "@" not in said and "example.com" not in said.lower()
+
+
+def people_done(shop, number):
+    """How many unsubscribed people it has taken; None when it is at another step, or when nobody can say now."""
+    answer = shop.call("GET", f"/{number}")
+    job = answer.json() if answer.status == 200 else {"step": None}
+    return job["progress"]["done"] if job["step"] == "people" else None
+
+
+def wait_midway(shop, number):
+    wait_until(lambda: (people_done(shop, number) or 0) >= 3000, LIMIT_S, "some pages are taken")
+
+
+def test_progress_moves(service, emulator):
+    emulator.heal()
+    shop = many(service, emulator, 12)
+    number, seen = shop.start(), []
+
+    def ended():
+        done = people_done(shop, number)
+        if done is not None and (not seen or done != seen[-1][1]):
+            seen.append((time.monotonic(), done))
+        return shop.job(number)["status"] == "completed"
+    wait_until(ended, LIMIT_S, "the import has ended")
+    steps = [done for _, done in seen]
+    assert steps == sorted(steps) and len(steps) >= 8 and steps[-1] >= 11_000, steps
+    gaps = [later - earlier for (earlier, _), (later, _) in zip(seen, seen[1:])]
+    assert max(gaps) < PACE, gaps
+    job = shop.job(number)
+    rows = job["progress"]["total"]
+    assert 0 < rows == job["progress"]["done"] == job["result"]["customers_processed"] - 12_000, job
+
+
+def most_in_a_second(times):
+    return max(sum(begin <= at < begin + 1000 for at in times) for begin in times)
+
+
+def test_each_project_has_its_pace(service, emulator):
+    emulator.heal()
+    emulator.forget_received()
+    shops = [many(service, emulator, 12) for _ in range(2)]
+    numbers = [shop.start() for shop in shops]
+    for shop, number in zip(shops, numbers):
+        assert shop.wait(number)["status"] == "completed"
+    times = [[request["at"] for request in emulator.received(api="app", account=shop.account.name, path=PEOPLE)]
+             for shop in shops]
+    assert [len(each) >= 12 for each in times] == [True, True], times
+    assert max(most_in_a_second(each) for each in times) <= 10
+    assert max(min(each) for each in times) < min(max(each) for each in times), "at the same time"
+    assert emulator.rates()["most_in_window"] > 10, "neither waits for the other's turns"
+
+
+def stop_workers(service):
+    _, workers = feed.family(service, "import_worker")
+    for worker in workers:
+        os.kill(worker.pid, signal.SIGTERM)
+    feed.wait_until_complete(service, "import_worker", len(workers), workers)
+
+
+def restart_redis(service):
+    [redis] = service.named("redis-server")
+    os.kill(redis.pid, signal.SIGKILL)
+    wait_until(lambda: redis not in service.processes(), LIMIT_S, "Redis has ended")
+    wait_until(lambda: service.is_well("/readyz"), LIMIT_S, "Redis is back")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(service, emulator):
+    """What an import of twelve pages brings: its result, and the list."""
+    emulator.heal()
+    shop = many(service, emulator, 12)
+    job = shop.run()
+    assert job["status"] == "completed" and job["result"]["globally_unsubscribed_count"] == 12 * 980, job
+    return job["result"], shop.state()
+
+
+@pytest.mark.parametrize("strike", [stop_workers, restart_redis])
+def test_goes_on(service, emulator, undisturbed, strike):
+    emulator.heal()
+    shop = many(service, emulator, 12)
+    number = shop.start()
+    wait_midway(shop, number)
+    strike(service)
+    job = shop.wait(number)
+    assert job["status"] == "completed" and (job["result"], shop.state()) == undisturbed, job
+    verified = service.post(f"/optouts/{shop.slug}/audit/verify", timeout_s=LIMIT_S)
+    assert verified.status == 200 and verified.json()["ok"], verified
