@@ -113,6 +113,7 @@ enum result export_file_take(struct run *run, struct slice link, int64_t as_of_m
 	if (arena == NULL)
 		return RESULT_NO_MEMORY;
 	TRY(file_open(&file, arena));
-	TRY(app_api_download(&run->api, arena, link, file_take_piece, &file));
+	// What is said of a failure outlives the file.
+	TRY(app_api_download(&run->api, run->job->arena, link, file_take_piece, &file));
 	return file_end(&file);
 }
