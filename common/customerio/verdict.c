@@ -78,8 +78,11 @@ static struct slice verdict_find_detail(struct arena *arena, struct slice body)
 	return SLICE("");
 }
 
+// Neither the secret nor an address: sentences go into logs.
 static bool verdict_may_quote(const struct verdict *verdict, struct slice detail)
 {
+	if (slice_contains(detail, '@'))
+		return false;
 	for (size_t i = 0; i < detail.length; i++) {
 		if ((unsigned char)detail.data[i] < ' ' || detail.data[i] == 0x7f)
 			return false;

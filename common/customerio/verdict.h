@@ -1,6 +1,6 @@
 // What an answer of Customer.io means: a result for the program, a sentence for people. No I/O.
 //
-// Sentences are shown and stored, so they never hold a secret, even where an answer repeats it.
+// Sentences are shown and stored, so they hold neither a secret nor an e-mail address, even where an answer does.
 #ifndef CIOBRIDGE_CUSTOMERIO_VERDICT_H
 #define CIOBRIDGE_CUSTOMERIO_VERDICT_H
 
